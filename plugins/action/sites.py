@@ -1,0 +1,39 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action `edge.mesh.sites`: reads and checks the inventory, and returns the site model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, read
+
+
+class ActionModule(ActionBase):
+    """Nothing leaves the controller's own process, so the action works without any connection."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``model``; raises AnsibleActionFail with every problem of the inventory, a line each."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.validate_argument_spec({})
+        variables = task_vars or {}
+        directory = variables.get("inventory_dir")
+        inventory = Inventory(
+            groups={name: list(hosts) for name, hosts in variables["groups"].items()},
+            hostvars=variables["hostvars"],
+            directory=None if directory is None else str(directory),
+        )
+        model, problems = read(inventory)
+        if problems:
+            listed = "\n".join(f"  - {problem}" for problem in problems)
+            raise AnsibleActionFail(f"the inventory can't be used; nothing was touched:\n{listed}")
+        result.update(changed=False, model=model)
+        return result

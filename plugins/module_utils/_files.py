@@ -1,0 +1,52 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files written whole or not at all, with their mode from the start (used wherever the state directory is written)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+__all__ = ["ensure_directory", "read_text", "write_text"]
+
+
+def ensure_directory(path: Path) -> None:
+    """Make a directory and its missing parents with mode 0700; what exists is left alone."""
+    if not path.is_dir():
+        ensure_directory(path.parent)
+        with contextlib.suppress(FileExistsError):  # another site of the same run may have made it
+            path.mkdir(mode=0o700)
+
+
+def read_text(path: Path) -> str | None:
+    """The file's text, or None if there is no such file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def write_text(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace the file by a rename after fsync, so that a reader sees the old text or the new one; raises OSError."""
+    ensure_directory(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,321 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Give primaries their credential for a site, renew it, take it away (used by the module `remote_secret`).
+
+Each primary has a token of its own, so that one of them can be renewed or removed without the others. The order never
+leaves a primary without a working credential: new token, proven at the site's API; the remote secret patched in place;
+every replica of istiod seen with it; only then is the old token revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret as secrets
+from ansible_collections.edge.mesh.plugins.module_utils._istio import tokens
+from ansible_collections.edge.mesh.plugins.module_utils._istio.api import Api, Time, until
+from ansible_collections.edge.mesh.plugins.module_utils._istio.istiod import Istiod, wait_for
+from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, build
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Issue, Keep, Live, Wanted
+from ansible_collections.edge.mesh.plugins.module_utils._istio.site import Issued, SiteSide, Survey
+
+__all__ = ["Primary", "PrimaryReport", "Report", "Settings", "present"]
+
+Action = Literal["kept", "repaired", "recreated", "created", "renewed"]
+
+_VANISH_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Primary:
+    """One primary; ``name`` tells its tokens at the site from those of other primaries and must stay the same."""
+
+    name: str
+    api: Api
+    istiod: Istiod
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to go about it: ``seconds`` bounds each wait for istiod; ``check_address`` judges the API's address."""
+
+    seconds: float
+    wait: bool = True
+    recreate: bool = False
+    check_mode: bool = False
+    check_address: Callable[[], str | None] = lambda: None
+
+
+@dataclass
+class PrimaryReport:
+    """What was done for one primary; ``before`` and ``after`` describe its credential without secrets."""
+
+    name: str
+    action: Action = "kept"
+    reasons: list[str] = field(default_factory=list)
+    istiod: str = "not asked"
+    expires: float | None = None
+    digest: str | None = None
+    revoked: list[str] = field(default_factory=list)
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        return self.action != "kept" or bool(self.revoked)
+
+
+@dataclass
+class Report:
+    """What was done in all; ``reader`` are the reader's objects that were (or would be) made or changed."""
+
+    reader: list[str] = field(default_factory=list)
+    primaries: list[PrimaryReport] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.reader) or any(each.changed for each in self.primaries)
+
+    @property
+    def reasons(self) -> list[str]:
+        return self.reader + [f"{each.name}: {reason}" for each in self.primaries for reason in each.reasons]
+
+    def first_to_expire(self) -> PrimaryReport | None:
+        """The primary whose token ends first; tokens that never end come last."""
+        held = [each for each in self.primaries if each.digest]
+        return min(held, key=lambda each: each.expires or float("inf"), default=None)
+
+
+def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[Primary], time: Time) -> Report:
+    """Make sure that every primary has a good credential for the site.
+
+    All primaries are served even if one fails; then MeshError says which failed and why.
+    """
+    survey = site.survey()
+    report = Report(reader=survey.reasons())
+    if wanted.access.ca_pem is None:
+        wanted = replace(wanted, access=replace(wanted.access, ca_pem=site.root_ca()))
+    if not settings.check_mode:
+        site.ensure(survey)
+    elif survey.live[0] is None and not site.has_namespace():
+        report.warnings.append(f"the namespace {site.reader.namespace} doesn't exist yet at the site")
+    failures = []
+    for primary in primaries:
+        try:
+            report.primaries.append(_One(wanted, settings, site, survey, primary, time, report.warnings).serve())
+        except MeshError as error:
+            failures.append(error.at(primary.name))
+    if len(failures) == 1 and len(primaries) == 1:
+        raise failures[0]
+    if failures:
+        raise MeshError(
+            f"{len(failures)} of {len(primaries)} primaries couldn't be served", why="; ".join(map(str, failures))
+        )
+    return report
+
+
+@dataclass
+class _One:
+    """The work for one primary."""
+
+    wanted: Wanted
+    settings: Settings
+    site: SiteSide
+    survey: Survey
+    primary: Primary
+    time: Time
+    warnings: list[str]
+
+    def __post_init__(self) -> None:
+        self.path = secrets.path_of(self.wanted.cluster)
+        self.secret = f"{SYSTEM_NAMESPACE}/{secrets.name_of(self.wanted.cluster)}"
+
+    def serve(self) -> PrimaryReport:
+        found = self.primary.api.get(self.path)
+        live = secrets.read(found, self.wanted.cluster) if found else None
+        if live and live.others:
+            self.warnings.append(f"{self.primary.name}: Secret {self.secret} also holds {', '.join(live.others)}; left alone")
+        plan = self._plan(live)
+        report = PrimaryReport(self.primary.name, before=_describe(live))
+        if isinstance(plan, Issue):
+            report.action = "created" if live is None else "renewed"
+            report.reasons += plan.reasons
+            self._issue(live, report)
+        else:
+            assert live is not None  # noqa: S101 - without a secret the plan is Issue
+            self._keep(live, plan, report)
+        return report
+
+    def _plan(self, live: Live | None) -> Keep | Issue:
+        plan = secrets.plan(self.wanted, live, now=self.time.now())
+        if isinstance(plan, Issue) or live is None or live.judged.access is None:
+            return plan
+        probe = self.site.probe(live.judged.access.token or "")
+        if probe.missing and not self.survey.reasons():
+            self.warnings.append(f"the site's reader lacks rights that istiod needs: {', '.join(probe.missing[:8])}")
+        return secrets.plan(self.wanted, live, now=self.time.now(), accepted=probe.accepted)
+
+    # -- keep -----------------------------------------------------------------------------------------------------------
+
+    def _keep(self, live: Live, plan: Keep, report: PrimaryReport) -> None:
+        token = live.judged.access.token if live.judged.access else None
+        report.expires = live.claims.expires if live.claims else None
+        report.digest = tokens.digest(token) if token else None
+        report.after = dict(report.before)
+        if plan.repairs:
+            report.action = "repaired"
+            report.reasons += plan.repairs
+        if self.settings.recreate:
+            report.action = "recreated"
+            report.reasons.append("the remote secret is created anew on request")
+        obsolete = self._obsolete(live.claims.secret if live.claims else None)
+        if not self.settings.check_mode and report.action != "kept":
+            before = self._events()
+            if self.settings.recreate:
+                self._remove()
+            self._write(live.text or "")
+            self._await(report, before)
+        elif not self.settings.check_mode and self.settings.wait:
+            self._await(report, {})
+        if obsolete and report.istiod in ("synced", "not installed", "not asked"):
+            self._revoke(obsolete, report, keep_if_unseen=True)
+
+    # -- issue ----------------------------------------------------------------------------------------------------------
+
+    def _issue(self, live: Live | None, report: PrimaryReport) -> None:
+        warning = self.settings.check_address()
+        if warning and warning not in self.warnings:
+            self.warnings.append(warning)
+        report.after = _describe_new(self.wanted)
+        if self.settings.check_mode:
+            return
+        issued = self.site.issue(
+            self.wanted.cluster,
+            self.primary.name,
+            ttl=self.wanted.ttl,
+            static=self.wanted.token_type == "static",  # noqa: S105 - a kind of token, no token
+        )
+        try:
+            before = self._events()
+            if self.settings.recreate and live is not None:
+                report.action = "recreated"
+                self._remove()
+            self._write(build(self.wanted.cluster, replace(self.wanted.access, token=issued.token)))
+        except BaseException:
+            self.site.revoke([issued.anchor])
+            raise
+        try:
+            self._await(report, before)
+        except MeshError as error:
+            raise self._undo(live, issued, error) from error
+        self._record(issued, report)
+        self._revoke(self._obsolete(issued.anchor), report, keep_if_unseen=True)
+
+    def _record(self, issued: Issued, report: PrimaryReport) -> None:
+        report.expires = issued.expires
+        report.digest = tokens.digest(issued.token)
+        report.after.update(token=report.digest, expires_at=tokens.rfc3339(issued.expires))
+        if issued.expires is not None and issued.expires < self.time.now() + self.wanted.ttl - 120:
+            span = tokens.span(issued.expires - self.time.now())
+            self.warnings.append(f"the site's API gave the token {span} instead of {tokens.span(self.wanted.ttl)}")
+
+    def _undo(self, live: Live | None, issued: Issued, error: MeshError) -> MeshError:
+        """Put back what was there, if that was any good; a first remote secret is removed again."""
+        if live is None:
+            self.primary.api.delete(self.path)
+            self.site.revoke([issued.anchor])
+            done = "the remote secret was removed again"
+        elif self._still_good(live):
+            self._write(live.text or "")
+            self.site.revoke([issued.anchor])
+            done = "the former remote secret was put back"
+        else:
+            done = "the new remote secret was left there, because the former one was no better"
+        return MeshError(error.what, site=error.site, why=f"{error.why}; {done}", hint=error.hint)
+
+    def _still_good(self, live: Live) -> bool:
+        access = live.judged.access
+        if live.judged.refused or access is None or not access.token:
+            return False
+        return self.site.probe(access.token).accepted
+
+    # -- steps ----------------------------------------------------------------------------------------------------------
+
+    def _events(self) -> dict[str, int | None]:
+        """The replicas' event counts before a write: empty if nobody is going to wait."""
+        return self.primary.istiod.look(events=True).events() if self.settings.wait else {}
+
+    def _write(self, text: str) -> None:
+        self.primary.api.apply(self.path, secrets.body(self.wanted.cluster, text), force=True)
+
+    def _remove(self) -> None:
+        """Delete the remote secret and wait until istiod has let go of the cluster: it would skip an equal one otherwise."""
+        self.primary.api.delete(self.path)
+        cluster = self.wanted.cluster
+
+        def gone() -> bool:
+            return all(cluster not in each.seen.clusters for each in self.primary.istiod.look().replicas)
+
+        until(gone, self.time, seconds=_VANISH_SECONDS)
+
+    def _await(self, report: PrimaryReport, before: dict[str, int | None]) -> None:
+        if not self.settings.wait:
+            return
+        if not before and not self.primary.istiod.look().installed:
+            report.istiod = "not installed"
+            report.reasons += ["istiod isn't installed yet, so nobody was waited for"] if report.changed else []
+            return
+        why = wait_for(
+            self.primary.istiod, self.wanted.cluster, self.secret, self.time, seconds=self.settings.seconds, before=before
+        )
+        if why is None:
+            report.istiod = "synced"
+            return
+        hint = "if its state doesn't change, restart that replica" if "doesn't list" in why else None
+        raise MeshError(
+            f"istiod didn't sync the cluster {self.wanted.cluster} within {self.settings.seconds:.0f} s", why=why, hint=hint
+        )
+
+    def _obsolete(self, current: str | None) -> list[str]:
+        """Secrets at the site that hold this primary's former tokens."""
+        return [name for name in self.survey.anchors_of(self.wanted.cluster, self.primary.name) if name != current]
+
+    def _revoke(self, anchors: list[str], report: PrimaryReport, *, keep_if_unseen: bool) -> None:
+        unseen = self.settings.wait is False and report.action != "kept"
+        if not anchors or (keep_if_unseen and unseen):
+            return
+        report.revoked = anchors
+        report.reasons.append(f"{len(anchors)} former token{'s' if len(anchors) > 1 else ''} revoked")
+        if not self.settings.check_mode:
+            self.site.revoke(anchors)
+
+
+def _describe(live: Live | None) -> dict[str, Any]:
+    """A credential in words that give nothing away."""
+    if live is None:
+        return {}
+    access = live.judged.access or Access(server="")
+    return {
+        "server": access.server or None,
+        "ca": tokens.digest(access.ca_pem) if access.ca_pem else None,
+        "reader": live.claims.subject if live.claims else None,
+        "token": tokens.digest(access.token) if access.token else None,
+        "expires_at": tokens.rfc3339(live.claims.expires) if live.claims else None,
+    }
+
+
+def _describe_new(wanted: Wanted) -> dict[str, Any]:
+    return {
+        "server": wanted.access.server,
+        "ca": tokens.digest(wanted.access.ca_pem) if wanted.access.ca_pem else None,
+        "reader": wanted.subject,
+        "token": "(a new one)",
+        "expires_at": "(as the site's API grants)",
+    }

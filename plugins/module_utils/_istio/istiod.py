@@ -1,0 +1,208 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A look at istiod: does every replica serve a remote cluster with the credential written last? (used by `remote_secret`)
+
+Each replica is asked over its debug API (`/debug/clusterz` on port 15014), which trusts localhost, and a port forward
+ends at the pod's localhost. `clusterz` alone can't tell the new credential from the old one that it replaces, so the
+count of secret events in the replica's metrics is taken before the write and must have grown.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.api import Api, Time
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+
+__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "verdict", "wait_for"]
+
+_DEBUG_PORT = 15014
+_EVENTS_METRIC = "remote_cluster_secret_events_total"
+_SECONDS = 10.0
+_SETTLED = 3.0  # seconds of steady `synced` that count as proof where the replica doesn't count its secret events
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a replica says: state and Secret ("namespace/name") by remote cluster, and its count of secret events.
+
+    ``error`` says why it couldn't be asked; then the rest is empty. ``events`` is None if it wasn't asked or isn't kept.
+    """
+
+    clusters: Mapping[str, tuple[str, str]]
+    events: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One pod of istiod and what it says."""
+
+    pod: str
+    ready: bool
+    seen: Seen
+
+
+@dataclass(frozen=True)
+class Look:
+    """All replicas at one moment; none of them means that istiod isn't installed."""
+
+    replicas: tuple[Replica, ...]
+
+    @property
+    def installed(self) -> bool:
+        return bool(self.replicas)
+
+    def events(self) -> dict[str, int | None]:
+        """The count of secret events by pod."""
+        return {each.pod: each.seen.events for each in self.replicas}
+
+
+class Istiod(Protocol):
+    """The istiod of one primary."""
+
+    def look(self, *, events: bool = False) -> Look:
+        """Ask every replica; ``events`` also counts the secret events, which costs a second request each."""
+
+    def reason(self, pod: str, cluster: str) -> str | None:
+        """What the replica's log says of the cluster, in one line."""
+
+
+class IstiodPods:
+    """The istiod behind a primary's API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def look(self, *, events: bool = False) -> Look:
+        pods = self._api.list(f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods", labelSelector="app=istiod")
+        replicas = []
+        for pod in pods:
+            if pod["metadata"].get("deletionTimestamp") or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+                continue
+            name = str(pod["metadata"]["name"])
+            ready = _is_ready(pod)
+            seen = self._ask(name, events) if ready else Seen({}, error="it isn't ready")
+            replicas.append(Replica(name, ready, seen))
+        return Look(tuple(replicas))
+
+    def reason(self, pod: str, cluster: str) -> str | None:
+        try:
+            lines = self._api.logs(SYSTEM_NAMESPACE, pod, "discovery", tail=300).splitlines()
+        except MeshError:
+            return None
+        return reason_in(lines, cluster)
+
+    def _ask(self, pod: str, events: bool) -> Seen:
+        try:
+            with self._api.portforward(SYSTEM_NAMESPACE, pod, _DEBUG_PORT) as (host, port):
+                connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+                try:
+                    clusters = parse_clusterz(_fetch(connection, "/debug/clusterz"))
+                    count = parse_events(_fetch(connection, "/metrics").decode("utf-8", "replace")) if events else None
+                finally:
+                    connection.close()
+        except MeshError as error:
+            return Seen({}, error=error.why or error.what)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Seen({}, error=f"its debug API on port {_DEBUG_PORT} didn't answer: {type(error).__name__} {error}")
+        return Seen(clusters, count)
+
+
+def parse_clusterz(answer: bytes) -> dict[str, tuple[str, str]]:
+    """State and Secret by cluster, from `/debug/clusterz`; raises ValueError for another kind of answer."""
+    listed = json.loads(answer)
+    if not isinstance(listed, list):
+        raise ValueError("the answer isn't a list of clusters")
+    return {str(item["id"]): (str(item.get("syncStatus")), str(item.get("secretName") or "")) for item in listed}
+
+
+def parse_events(metrics: str) -> int | None:
+    """The sum of the secret events in a metrics page, None if the replica doesn't keep it."""
+    values = [line.rsplit(" ", 1)[1] for line in metrics.splitlines() if line.startswith(_EVENTS_METRIC)]
+    return int(sum(float(value) for value in values)) if values else None
+
+
+def reason_in(lines: list[str], cluster: str) -> str | None:
+    """The last line of a log that says what is wrong with the cluster, at most 300 characters."""
+    words = ("error", "fail", "forbidden", "Unauthorized", "refused", "timeout", "certificate")
+    for line in reversed(lines):
+        if cluster in line and any(word in line for word in words):
+            return " ".join(line.split())[:300]
+    return None
+
+
+def verdict(look: Look, cluster: str, secret: str, before: Mapping[str, int | None]) -> tuple[bool, str]:
+    """Whether every replica has synced ``cluster`` from ``secret``, and if not, what stands in the way.
+
+    ``before`` are the event counts at the time of the write (empty: nothing was written).
+    """
+    if not look.installed:
+        return False, "istiod isn't installed"
+    for replica in look.replicas:
+        seen = replica.seen
+        if seen.error:
+            return False, f"{replica.pod} couldn't be asked: {seen.error}"
+        state, source = seen.clusters.get(cluster, ("", ""))
+        known = before.get(replica.pod)
+        if known is not None and seen.events is not None and seen.events <= known:
+            return False, f"{replica.pod} hasn't taken notice of the new remote secret"
+        if not state:
+            return False, f"{replica.pod} doesn't list the cluster although its remote secret is there"
+        if source and source != secret:
+            return False, f"{replica.pod} takes the cluster from another Secret, {source}"
+        if state != "synced":
+            return False, f"{replica.pod} reports the cluster as '{state}'"
+    return True, ""
+
+
+def wait_for(
+    istiod: Istiod, cluster: str, secret: str, time: Time, *, seconds: float, before: Mapping[str, int | None]
+) -> str | None:
+    """Wait until every replica has synced the cluster; None, or in one line what stood in the way after ``seconds``."""
+    end = time.clock() + seconds
+    steady_since: float | None = None
+    while True:
+        look = istiod.look(events=bool(before))
+        good, why = verdict(look, cluster, secret, before)
+        counted = all(before.get(each.pod) is not None and each.seen.events is not None for each in look.replicas)
+        if not good:
+            steady_since = None
+        elif not before or counted:
+            return None
+        else:
+            steady_since = time.clock() if steady_since is None else steady_since
+            if time.clock() - steady_since >= _SETTLED:
+                return None
+        if time.clock() >= end:
+            return _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough")
+        time.sleep(0.1 if counted else 0.3)
+
+
+def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str) -> str:
+    for replica in look.replicas:
+        reason = istiod.reason(replica.pod, cluster) if replica.pod in why else None
+        if reason:
+            return f"{why}; its log says: {reason}"
+    return why
+
+
+def _fetch(connection: http.client.HTTPConnection, path: str) -> bytes:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status != 200:
+        raise ValueError(f"{path} was answered with status {answer.status}")
+    return content
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, labels and annotations of Istio's objects: the one place for each (used by every layer above `_k8s`).
+
+Sources: Istio's charts `base` and `istio-discovery` (1.29 to the 1.32 development tree).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = [
+    "CONTROL_PLANE_CLUSTERS",
+    "EASTWEST_PORT",
+    "NETWORK_LABEL",
+    "ROOT_CERT_CONFIGMAP",
+    "SYSTEM_NAMESPACE",
+    "injection_path",
+    "names",
+]
+
+SYSTEM_NAMESPACE = "istio-system"
+ROOT_CERT_CONFIGMAP = "istio-ca-root-cert"
+NETWORK_LABEL = "topology.istio.io/network"
+CONTROL_PLANE_CLUSTERS = "topology.istio.io/controlPlaneClusters"
+EASTWEST_PORT = 15443
+
+
+def names(revision: str) -> Mapping[str, str]:
+    """The names that carry the revision: ``{istiod, injector, injector_config, mesh_config, revision_label}``.
+
+    ``revision`` is empty for the default control plane, whose objects carry no suffix and the label value `default`.
+    """
+    suffix = f"-{revision}" if revision else ""
+    return {
+        "istiod": f"istiod{suffix}",
+        "injector": f"istio-sidecar-injector{suffix}",
+        "injector_config": f"istio-sidecar-injector{suffix}",
+        "mesh_config": f"istio{suffix}",
+        "revision_label": revision or "default",
+    }
+
+
+def injection_path(cluster: str, network: str) -> str:
+    """The path on which istiod injects for a remote cluster: it decides the cluster name and network of the proxies."""
+    return f"/inject/cluster/{cluster}/net/{network}"

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a primary may do at a site: the reader's objects there and the rights that istiod needs (used by `remote_secret`).
+
+The rights are those that the code of istiod (1.32 development tree) uses at a remote cluster: the registry's informers
+(`pilot/pkg/serviceregistry/kube/controller`), the credentials controller, the CRD watcher, the namespace controller
+with its leader election, and the webhook patcher. ConfigMaps are watched with a field selector on one name, so the
+right to read them is bound to names; `create` can't be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP
+
+__all__ = [
+    "CLUSTER_ANNOTATION",
+    "LABELS",
+    "PRIMARY_ANNOTATION",
+    "Reader",
+    "anchor",
+    "differences",
+    "missing_rights",
+    "objects",
+    "path_of",
+]
+
+Json = Mapping[str, Any]
+
+LABELS: Json = {"edge.mesh/set": "site-reader", "edge.mesh/origin": "created"}
+PRIMARY_ANNOTATION = "edge.mesh/primary"
+CLUSTER_ANNOTATION = "edge.mesh/cluster"
+
+_RBAC = "rbac.authorization.k8s.io"
+_READ = ("get", "list", "watch")
+_CRL_CONFIGMAP = "istio-ca-crl"
+_ELECTION_CONFIGMAP = "istio-namespace-controller-election"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads a site for its primaries."""
+
+    namespace: str
+    service_account: str
+
+    @property
+    def subject(self) -> str:
+        """The name under which the site's API knows the reader."""
+        return f"system:serviceaccount:{self.namespace}:{self.service_account}"
+
+    @property
+    def cluster_role(self) -> str:
+        """Name of the ClusterRole and its binding."""
+        return f"{self.service_account}-{self.namespace}"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One line of rights: what istiod does with ``resources`` of the API group ``group``."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    def as_rbac(self) -> dict[str, Any]:
+        rule: dict[str, Any] = {
+            "apiGroups": [self.group],
+            "resources": list(self.resources),
+            "verbs": list(self.verbs),
+        }
+        return {**rule, "resourceNames": list(self.names)} if self.names else rule
+
+
+_EVERYWHERE = (
+    # endpoints, localities and networks of the site
+    _Rule("", ("namespaces", "nodes", "pods", "services"), _READ),
+    _Rule("discovery.k8s.io", ("endpointslices",), _READ),
+    _Rule("networking.istio.io", ("workloadentries",), _READ),
+    # which optional kinds the site has, and the one that describes its gateways
+    _Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _READ),
+    _Rule("gateway.networking.k8s.io", ("gateways",), _READ),
+    # certificates of the site's gateways; without this right istiod never reports the cluster as synced
+    _Rule("", ("secrets",), _READ),
+    _Rule("authorization.k8s.io", ("subjectaccessreviews",), ("create",)),
+    # the identity of whoever asks for a certificate
+    _Rule("authentication.k8s.io", ("tokenreviews",), ("create",)),
+    # upkeep of the injection webhook's CA bundle and of the root certificate in every namespace
+    _Rule("admissionregistration.k8s.io", ("mutatingwebhookconfigurations",), (*_READ, "update")),
+    _Rule("", ("configmaps",), (*_READ, "update"), (ROOT_CERT_CONFIGMAP, _CRL_CONFIGMAP)),
+    _Rule("", ("configmaps",), ("create",)),
+)
+_IN_SYSTEM_NAMESPACE = (
+    # the mesh configuration (its name carries the revision) and the lock of the leader election
+    _Rule("", ("configmaps",), _READ),
+    _Rule("", ("configmaps",), ("update",), (_ELECTION_CONFIGMAP,)),
+)
+
+
+def objects(reader: Reader) -> list[dict[str, Any]]:
+    """The reader's objects at the site, in the order in which they are applied."""
+    return [
+        _object("v1", "ServiceAccount", reader.service_account, reader.namespace, automountServiceAccountToken=False),
+        _object(
+            f"{_RBAC}/v1", "ClusterRole", reader.cluster_role, None, rules=[rule.as_rbac() for rule in _EVERYWHERE]
+        ),
+        _binding("ClusterRoleBinding", "ClusterRole", reader.cluster_role, None, reader),
+        _object(
+            f"{_RBAC}/v1", "Role", reader.service_account, reader.namespace,
+            rules=[rule.as_rbac() for rule in _IN_SYSTEM_NAMESPACE],
+        ),
+        _binding("RoleBinding", "Role", reader.service_account, reader.namespace, reader),
+    ]  # fmt: skip
+
+
+def anchor(reader: Reader, cluster: str, primary: str, *, static: bool) -> dict[str, Any]:
+    """The Secret that a token lives and dies with; the API server completes its name.
+
+    A bound token is bound to it by reference; a static one is put into it by the token controller.
+    """
+    made = _object("v1", "Secret", "", reader.namespace, type="Opaque")
+    made["metadata"] = {
+        "generateName": f"{reader.service_account}-token-",
+        "namespace": reader.namespace,
+        "labels": dict(LABELS),
+        "annotations": {PRIMARY_ANNOTATION: primary, CLUSTER_ANNOTATION: cluster},
+    }
+    if static:
+        made["type"] = "kubernetes.io/service-account-token"
+        made["metadata"]["annotations"]["kubernetes.io/service-account.name"] = reader.service_account
+    return made
+
+
+def path_of(body: Json) -> str:
+    """The API path of one of the reader's objects."""
+    resource = body["kind"].lower() + "s"
+    version = body["apiVersion"]
+    root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
+    namespace = body["metadata"].get("namespace")
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}{scope}/{resource}/{body['metadata']['name']}"
+
+
+def differences(wanted: Json, live: Json | None) -> list[str]:
+    """The fields of ``wanted`` that the live object lacks or holds otherwise, as dotted paths; fields of others don't count."""
+    if live is None:
+        return ["is missing"]
+    return _differing(wanted, live, "")
+
+
+def missing_rights(reader: Reader, review: Json) -> list[str]:
+    """The rights that a SelfSubjectRulesReview (made as the reader, in its namespace) doesn't show, as ``list pods``.
+
+    A review that calls itself incomplete (an authoriser that can't list its rules) is no proof: then nothing is missed.
+    """
+    status = review.get("status") or {}
+    granted = status.get("resourceRules") or []
+    if status.get("incomplete"):
+        return []
+    missed = []
+    for rule in (*_EVERYWHERE, *_IN_SYSTEM_NAMESPACE):
+        for resource in rule.resources:
+            for verb in rule.verbs:
+                for name in rule.names or (None,):
+                    if not any(_covers(each, rule.group, resource, verb, name) for each in granted):
+                        what = f"{resource}.{rule.group}" if rule.group else resource
+                        missed.append(f"{verb} {what}" + (f"/{name}" if name else ""))
+    return missed
+
+
+def _covers(granted: Json, group: str, resource: str, verb: str, name: str | None) -> bool:
+    def allows(key: str, value: str) -> bool:
+        listed: Iterable[str] = granted.get(key) or []
+        return value in listed or "*" in listed
+
+    names = granted.get("resourceNames") or []
+    return (
+        allows("verbs", verb)
+        and allows("apiGroups", group)
+        and allows("resources", resource)
+        and (not names or name in names)
+    )
+
+
+def _object(version: str, kind: str, name: str, namespace: str | None, **body: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "labels": dict(LABELS)}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **body}
+
+
+def _binding(kind: str, role_kind: str, name: str, namespace: str | None, reader: Reader) -> dict[str, Any]:
+    return _object(
+        f"{_RBAC}/v1", kind, name, namespace,
+        roleRef={"apiGroup": _RBAC, "kind": role_kind, "name": name},
+        subjects=[{"kind": "ServiceAccount", "name": reader.service_account, "namespace": reader.namespace}],
+    )  # fmt: skip
+
+
+def _differing(wanted: Any, live: Any, path: str) -> list[str]:
+    if isinstance(wanted, Mapping):
+        if not isinstance(live, Mapping):
+            return [path]
+        found = []
+        for key, value in wanted.items():
+            found += _differing(value, live.get(key), f"{path}.{key}" if path else str(key))
+        return found
+    return [] if wanted == live else [path]

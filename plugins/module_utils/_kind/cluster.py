@@ -1,0 +1,175 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""KinD clusters through the `kind` and `docker` command lines (used by the module `kind_cluster`).
+
+A cluster is whole when its node holds the marker file, which is written last. A node without it is half-created: the
+run that made it was cut off. Only clusters on a network that carries our label are ever touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+
+__all__ = ["Kind", "Node", "Wanted"]
+
+MESH_LABEL = "edge.mesh/mesh"
+_MARKER = "/kind/edge-mesh-complete"
+_CREATE_SECONDS = 600
+_COMMAND_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A cluster as it should be: ``config`` is KinD's own YAML."""
+
+    name: str
+    mesh: str
+    network: str
+    image: str
+    config: str
+    kubeconfig: Path
+
+
+@dataclass(frozen=True)
+class Node:
+    """The container that is the cluster's only node."""
+
+    name: str
+    running: bool
+    networks: tuple[str, ...]
+    image: str
+
+
+class Kind:
+    """``kind`` and ``docker`` are paths or names of the two programs."""
+
+    def __init__(self, kind: str, docker: str = "docker") -> None:
+        self._kind = kind
+        self._docker = docker
+
+    def node(self, cluster: str) -> Node | None:
+        """The cluster's node, or None; raises MeshError if Docker doesn't answer."""
+        done = self._run([self._docker, "container", "inspect", f"{cluster}-control-plane"], check=False)
+        if done.returncode != 0:
+            if "No such container" in done.stderr:
+                return None
+            raise self._failure("Docker doesn't answer", done.stderr, "start it, or run `make lab`")
+        found: Mapping[str, Any] = json.loads(done.stdout)[0]
+        return Node(
+            name=f"{cluster}-control-plane",
+            running=bool(found["State"]["Running"]),
+            networks=tuple(found["NetworkSettings"]["Networks"]),
+            image=found["Config"]["Image"],
+        )
+
+    def is_ours(self, node: Node, mesh: str) -> bool:
+        """Whether the node stands on a network that this collection made for this mesh."""
+        for network in node.networks:
+            if self._network_label(network) == mesh:
+                return True
+        return False
+
+    def is_whole(self, node: Node) -> bool:
+        """Whether the cluster's creation was finished; works for a stopped node too."""
+        done = subprocess.run(
+            [self._docker, "cp", f"{node.name}:{_MARKER}", "-"], capture_output=True, timeout=_COMMAND_SECONDS, check=False
+        )
+        return done.returncode == 0
+
+    def start(self, node: Node) -> None:
+        """Start a stopped node."""
+        self._run([self._docker, "start", node.name])
+
+    def create(self, wanted: Wanted) -> None:
+        """Create the network if need be and the cluster; the marker is written when it stands."""
+        self._ensure_network(wanted)
+        environment = dict(os.environ, KIND_EXPERIMENTAL_DOCKER_NETWORK=wanted.network)
+        # KinD insists on writing a kubeconfig: it goes to a private directory and is dropped, ours is read from the node.
+        with tempfile.TemporaryDirectory(dir=wanted.kubeconfig.parent, prefix=".kind-") as private:
+            command = [self._kind, "create", "cluster", "--name", wanted.name, "--image", wanted.image, "--config", "-"]
+            command += ["--kubeconfig", f"{private}/config", "--wait", "0s", "--quiet"]
+            self._run(command, stdin=wanted.config, timeout=_CREATE_SECONDS, environment=environment)
+        self._run([self._docker, "exec", f"{wanted.name}-control-plane", "touch", _MARKER])
+
+    def kubeconfig(self, cluster: str) -> str:
+        """The admin kubeconfig, with the API on a loopback port of the controller."""
+        return self._run([self._kind, "get", "kubeconfig", "--name", cluster]).stdout
+
+    def delete(self, cluster: str) -> None:
+        """Delete the cluster's containers and volumes."""
+        self._run([self._kind, "delete", "cluster", "--name", cluster, "--kubeconfig", os.devnull])
+
+    def delete_network(self, network: str, mesh: str) -> bool:
+        """Delete the mesh's network if it is ours and nothing is attached; says whether it is gone."""
+        if self._network_label(network) != mesh:
+            return False
+        return self._run([self._docker, "network", "rm", network], check=False).returncode == 0
+
+    def _network_label(self, network: str) -> str | None:
+        template = f'{{{{index .Labels "{MESH_LABEL}"}}}}'
+        done = self._run([self._docker, "network", "inspect", "--format", template, network], check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def _ensure_network(self, wanted: Wanted) -> None:
+        with _locked(wanted.kubeconfig.parent / ".network.lock"):  # Docker makes two networks of one name if asked at once
+            label = self._network_label(wanted.network)
+            if label is None:
+                command = [self._docker, "network", "create", "--label", f"{MESH_LABEL}={wanted.mesh}"]
+                command += ["--opt", "com.docker.network.bridge.enable_ip_masquerade=true", wanted.network]
+                self._run(command)
+            elif label != wanted.mesh:
+                raise MeshError(
+                    f"the Docker network {wanted.network} exists and is not this mesh's",
+                    hint=f"remove it, or give the mesh another edge_mesh_id than {wanted.mesh}",
+                )
+
+    def _run(
+        self,
+        command: list[str],
+        *,
+        stdin: str | None = None,
+        timeout: float = _COMMAND_SECONDS,
+        environment: Mapping[str, str] | None = None,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        try:
+            done = subprocess.run(
+                command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+            )
+        except FileNotFoundError as error:
+            raise MeshError(f"{command[0]} can't be run", why="no such program", hint="run the role artifacts") from error
+        except subprocess.TimeoutExpired as error:
+            raise MeshError(f"`{_short(command)}` didn't end within {timeout:.0f} s", hint="run again") from error
+        if check and done.returncode != 0:
+            raise self._failure(f"`{_short(command)}` failed", done.stderr, "run again: what is half-made is replaced")
+        return done
+
+    @staticmethod
+    def _failure(what: str, stderr: str, hint: str) -> MeshError:
+        lines = [line for line in stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if "ERROR" in line] or lines[-3:]
+        return MeshError(what, why=" ".join(errors)[:600], hint=hint)
+
+
+def _short(command: list[str]) -> str:
+    return " ".join([Path(command[0]).name, *command[1:4]])
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

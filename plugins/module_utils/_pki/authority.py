@@ -1,0 +1,299 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The CA of a state directory: look, plan, do (used by the module `mesh_ca`).
+
+Everything is planned before anything is written, so that a refusal leaves no trace, and check mode is the plan alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._pki import offline
+from ansible_collections.edge.mesh.plugins.module_utils._pki.issuing import (
+    Signer,
+    intermediate,
+    key_pem,
+    new_key,
+    pem,
+    self_signed,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._pki.model import (
+    CertFacts,
+    Evidence,
+    Found,
+    IntermediateSpec,
+    Issue,
+    Keep,
+    Request,
+    stamp,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._pki.plan import plan_intermediate, plan_root
+from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
+    facts_of,
+    key_is_encrypted,
+    read_certificates,
+    read_private_key,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._pki.signing import (
+    Chain,
+    given_chain,
+    key_at_hand,
+    load_signer,
+    stored_chain,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._pki.store import Store
+from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import bundle_problems
+
+__all__ = ["Entry", "Result", "ensure_absent", "ensure_present"]
+
+
+@dataclass
+class Entry:
+    """What happened to one certificate; ``facts`` is None where it doesn't exist (yet)."""
+
+    name: str
+    action: str
+    reasons: tuple[str, ...] = ()
+    before: CertFacts | None = None
+    facts: CertFacts | None = None
+    request: str | None = None
+
+    def as_dict(self, now: datetime, path: str) -> dict[str, Any]:
+        """The entry as `mesh_ca` returns it."""
+        values: dict[str, Any] = {"name": self.name, "action": self.action, "reasons": list(self.reasons)}
+        values["path"] = f"{path}/{self.name}"
+        values["request"] = self.request
+        return {**values, **(self.facts.as_dict(now) if self.facts else {})}
+
+
+@dataclass
+class Result:
+    """What a call did, or in check mode would do; ``root`` is None once it is gone."""
+
+    root: Entry | None = None
+    intermediates: list[Entry] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was or would be written."""
+        return bool(self.reasons)
+
+    def text(self, *, after: bool) -> str:
+        """One line per certificate, for Ansible's diff."""
+        lines = []
+        for entry in [*([self.root] if self.root else []), *self.intermediates]:
+            facts = entry.facts if after else entry.before
+            if after and facts is None and entry.action in ("issued", "imported"):
+                lines.append(f"{entry.name}: a new certificate\n")
+            elif facts is not None:
+                lines.append(
+                    f"{entry.name}: {facts.subject}, until {stamp(facts.not_after)}, sha256 {facts.fingerprint}\n"
+                )
+        return "".join(lines)
+
+
+def ensure_present(request: Request, *, now: datetime, check: bool) -> Result:
+    """Root and intermediates as wanted; ``check`` writes nothing. Raises MeshError, and has then changed nothing."""
+    store = Store(request.path)
+    with store.locked(write=not check):
+        return _Run(request, store, now, check).present()
+
+
+def ensure_absent(request: Request, *, check: bool) -> Result:
+    """Take away the intermediates that are named, or, where none is, the whole CA with its root."""
+    store = Store(request.path)
+    result = Result()
+    everything = not request.intermediates
+    with store.locked(write=not check and bool(store.names() or store.read("root"))):
+        names = store.names() if everything else [spec.name for spec in request.intermediates]
+        if everything:
+            names += ["root"]
+        for name in names:
+            files = store.read(name)
+            if files is None:
+                continue
+            entry = Entry(name, "removed", ("it is not wanted any more",), before=_facts_in(files))
+            result.reasons.append(f"{name}: {entry.reasons[0]}")
+            if name == "root":
+                result.root = entry
+            else:
+                result.intermediates.append(entry)
+            if not check:
+                store.remove(name)
+                offline.forget(store, name)
+        if everything and not check and result.changed:
+            store.remove_all()
+    return result
+
+
+def _facts_in(files: dict[str, bytes]) -> CertFacts | None:
+    """Facts about a bundle's or the root's certificate, or None if it can't be read."""
+    for name in ("ca-cert.pem", "root-cert.pem"):
+        if name in files:
+            try:
+                return facts_of(read_certificates(files[name], name)[0])
+            except MeshError:
+                return None
+    return None
+
+
+class _Run:
+    """One call: what was found is kept in attributes, so that each step reads as one sentence."""
+
+    def __init__(self, request: Request, store: Store, now: datetime, check: bool) -> None:
+        self.request, self.store, self.now, self.check = request, store, now, check
+        self.root_files = store.read("root")
+        self.chain = stored_chain(self.root_files, request.path)
+        self.result = Result()
+        self.signer: Signer | None = None
+
+    def present(self) -> Result:
+        """Plan all, then do it."""
+        request = self.request
+        given = self._given()
+        decision = plan_root(
+            request.root,
+            self.chain.root_facts if self.chain else None,
+            given.root_facts if given else None,
+            (*request.existing, *self._own_evidence()),
+            allow_new=request.allow_new_root,
+            now=self.now,
+            path=request.path,
+        )
+        before = self.chain
+        self.chain = given or before
+        if self.chain is None and request.root.offline:
+            raise MeshError("root.offline needs root.certificate", why="the root that signs has to be known")
+        self._tell(decision)
+        plans = [(spec, *self._plan(spec)) for spec in request.intermediates]
+        if self.chain and self._signature_needed(decision, [plan for _spec, _found, plan in plans]):
+            self.signer = load_signer(request, self.chain, self.root_files)
+        self._do_root(decision, before)
+        for spec, found, plan in plans:
+            self._do_intermediate(spec, found, plan)
+        self._tighten()
+        return self.result
+
+    def _given(self) -> Chain | None:
+        """The outside root; once it was taken in, its files may stay away."""
+        path = self.request.root.certificate
+        if path is None or (self.chain is not None and not os.path.exists(path)):
+            return None
+        return given_chain(self.request.root, self.now)
+
+    def _signature_needed(self, decision: Issue | Keep, plans: list[Issue | Keep]) -> bool:
+        """Whether the root key is to be read: to sign, or to see once that it fits."""
+        if self.request.root.offline or not key_at_hand(self.request, self.root_files):
+            return False
+        return any(isinstance(plan, Issue) for plan in (decision, *plans))
+
+    def _own_evidence(self) -> list[Evidence]:
+        """Bundles whose root directory is gone speak for a root, as clusters do."""
+        if self.chain is not None:
+            return []
+        evidence = []
+        for name in self.store.names():
+            files = self.store.read(name) or {}
+            try:
+                root = read_certificates(files.get("root-cert.pem", b""), "root-cert.pem")[-1]
+            except MeshError:
+                continue
+            evidence.append(Evidence(f"the bundle {self.request.path}/{name}", facts_of(root).fingerprint))
+        return evidence
+
+    def _tell(self, decision: Issue | Keep, name: str = "root") -> None:
+        if isinstance(decision, Keep):
+            self.result.warnings += decision.warnings
+        else:
+            self.result.reasons += [f"{name}: {reason}" for reason in decision.reasons]
+
+    def _plan(self, spec: IntermediateSpec) -> tuple[Found | None, Issue | Keep]:
+        files, chain, found = self.store.read(spec.name), self.chain, None
+        if files is not None:
+            leaf, problems = bundle_problems(files, None, chain.root if chain else None)
+            found = Found(facts_of(leaf) if leaf else None, tuple(problems))
+        away = self.request.root.offline
+        at_hand = away or key_at_hand(self.request, self.root_files) or chain is None
+        limit = chain.limit if chain else None
+        plan = plan_intermediate(spec, found, limit, signer=at_hand, ours=not away, now=self.now)
+        if away and offline.newly_signed(spec, found):
+            plan = Issue((f"{spec.certificate} was signed for it",))
+        return found, plan
+
+    def _do_root(self, decision: Issue | Keep, before: Chain | None) -> None:
+        facts = before.root_facts if before else None
+        if isinstance(decision, Keep):
+            self.result.root = Entry("root", "kept", before=facts, facts=facts)
+            self._protect_key()
+            return
+        action = "imported" if self.chain else "issued"
+        self.result.root = Entry("root", action, decision.reasons, before=facts)
+        if self.check:
+            self.result.root.facts = self.chain.root_facts if self.chain else None
+            return
+        if self.chain is None:
+            key = new_key(self.request.root_key_type)
+            root = self_signed(self.request.root, key, self.now)
+            files = {"root-cert.pem": pem([root]), "root-key.pem": key_pem(key, self.request.passphrase)}
+            self.chain, self.signer = Chain((root,)), Signer((root,), key)
+        else:
+            files = {"root-cert.pem": pem([self.chain.root])}
+            if len(self.chain.certificates) > 1:
+                files["signer-cert.pem"] = pem(self.chain.certificates[:-1])
+        self.store.write("root", files)
+        self.root_files = files
+        self.result.root.facts = self.chain.root_facts
+
+    def _protect_key(self) -> None:
+        """Encrypt a root key that lies open, once a passphrase is given."""
+        files, passphrase = self.root_files or {}, self.request.passphrase
+        where = f"{self.request.path}/root/root-key.pem"
+        if not passphrase or "root-key.pem" not in files or key_is_encrypted(files["root-key.pem"], where):
+            return
+        self.result.reasons.append("root: its key is encrypted with the passphrase")
+        if not self.check:
+            key = read_private_key(files["root-key.pem"], where, trusted=True)
+            self.root_files = {**files, "root-key.pem": key_pem(key, passphrase)}
+            self.store.write("root", self.root_files)
+
+    def _do_intermediate(self, spec: IntermediateSpec, found: Found | None, plan: Issue | Keep) -> None:
+        before = found.facts if found else None
+        if isinstance(plan, Keep):
+            self._tell(plan)
+            self.result.intermediates.append(Entry(spec.name, "kept", before=before, facts=before))
+            return
+        if self.request.root.offline and self.chain:
+            self._do_offline(spec, plan, found, self.chain)
+            return
+        self._tell(plan, spec.name)
+        entry = Entry(spec.name, "issued", plan.reasons, before=before)
+        self.result.intermediates.append(entry)
+        if self.check or self.chain is None or self.signer is None:
+            return
+        key = new_key(spec.key_type)
+        certificate = intermediate(spec, key.public_key(), self.signer, self.now)
+        self.store.write(spec.name, offline.bundle(certificate, key_pem(key), self.chain.certificates))
+        entry.facts = facts_of(certificate)
+
+    def _do_offline(self, spec: IntermediateSpec, plan: Issue | Keep, found: Found | None, chain: Chain) -> None:
+        done = offline.hand_out_or_take_in(spec, plan, found, chain, self.store, self.now, self.check)
+        before = found.facts if found else None
+        self.result.intermediates.append(Entry(spec.name, done.action, done.reasons, before, done.facts, done.request))
+        self.result.reasons += [f"{spec.name}: {reason}" for reason in done.reasons]
+        self.result.warnings += done.warnings
+
+    def _tighten(self) -> None:
+        names = ["root", *(spec.name for spec in self.request.intermediates)]
+        for path, mode in [found for name in names if self.store.read(name) for found in self.store.loose(name)]:
+            self.result.reasons.append(f"{path}: its mode is {mode:04o}, and nobody else may use it")
+            if not self.check:
+                self.store.tighten(path)

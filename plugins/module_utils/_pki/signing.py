@@ -1,0 +1,154 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who signs: the root of the state directory, an outside one, or somebody else (used by ``authority``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import x509
+from ansible_collections.edge.mesh.plugins.module_utils._pki.issuing import Signer
+from ansible_collections.edge.mesh.plugins.module_utils._pki.model import CertFacts, Request, RootSpec
+from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
+    facts_of,
+    key_is_encrypted,
+    read_certificates,
+    read_file,
+    read_private_key,
+    same_key,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import (
+    ca_problems,
+    find_chain,
+    is_self_signed,
+    time_problems,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import PrivateKey
+
+__all__ = ["Chain", "given_chain", "key_at_hand", "load_signer", "stored_chain"]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The signing certificate first, the root last (one and the same for a plain root)."""
+
+    certificates: tuple[x509.Certificate, ...]
+
+    @property
+    def signer(self) -> x509.Certificate:
+        """The certificate that signs intermediates."""
+        return self.certificates[0]
+
+    @property
+    def root(self) -> x509.Certificate:
+        """The certificate that everybody trusts."""
+        return self.certificates[-1]
+
+    @property
+    def root_facts(self) -> CertFacts:
+        """Facts about the root."""
+        return facts_of(self.root)
+
+    @property
+    def limit(self) -> CertFacts:
+        """The certificate that ends first: nothing below may live longer."""
+        return min((facts_of(certificate) for certificate in self.certificates), key=lambda facts: facts.not_after)
+
+
+def stored_chain(files: Mapping[str, bytes] | None, path: str) -> Chain | None:
+    """The chain of the state directory, or None if it has none.
+
+    Raises MeshError for a root that is damaged or half there: it is never replaced by itself.
+    """
+    if files is None or not files:
+        return None
+    where = f"{path}/root/root-cert.pem"
+    hint = "restore the state directory from a backup"
+    if "root-cert.pem" not in files:
+        raise MeshError(f"{where} is missing", why=f"{path}/root holds {', '.join(files)}", hint=hint)
+    try:
+        roots = read_certificates(files["root-cert.pem"], where)
+        above = (
+            read_certificates(files["signer-cert.pem"], f"{path}/root/signer-cert.pem")
+            if "signer-cert.pem" in files
+            else []
+        )
+    except MeshError as error:
+        error.hint = error.hint or hint
+        raise MeshError(error.what, why=error.why, hint=error.hint) from None
+    return Chain((*above, roots[0]))
+
+
+def given_chain(spec: RootSpec, now: datetime) -> Chain | None:
+    """The outside root of ``root.certificate``, checked, or None; raises MeshError, which names the file."""
+    if spec.certificate is None:
+        return None
+    found = read_certificates(read_file(spec.certificate), spec.certificate)
+    anchors = [certificate for certificate in found if is_self_signed(certificate)]
+    if not anchors:
+        ends = found[-1].issuer.rfc4514_string()
+        raise MeshError(
+            f"{spec.certificate} holds no root",
+            why=f"no certificate in it is self-signed; its issuer is '{ends}'",
+            hint="put the chain up to the root into the file",
+        )
+    signer = _signing_one(spec, found)
+    chain = find_chain(signer, found, anchors)
+    if not chain:
+        raise MeshError(f"{spec.certificate} holds no chain from '{signer.subject.rfc4514_string()}' to a root")
+    for position, certificate in enumerate(chain):
+        # Below each stand the ones before it and the primary's intermediate.
+        faults = ca_problems(certificate, below=position + 1) + time_problems(certificate, now)
+        if faults:
+            who = "the certificate" if len(found) == 1 else f"'{certificate.subject.rfc4514_string()}'"
+            raise MeshError(f"{spec.certificate}: {who} {faults[0]}", why="; ".join(faults[1:]) or None)
+    return Chain(tuple(chain))
+
+
+def _signing_one(spec: RootSpec, found: Sequence[x509.Certificate]) -> x509.Certificate:
+    """Which of several certificates signs: the key's, else the one that none of the others was signed by."""
+    if spec.key is not None and os.path.exists(spec.key):
+        key = _outside_key(spec)
+        mine = [certificate for certificate in found if same_key(certificate, key)]
+        if not mine:
+            raise MeshError(f"{spec.key} is the key of another certificate than {spec.certificate}")
+        return mine[0]
+    issuers = {certificate.issuer.rfc4514_string() for certificate in found if not is_self_signed(certificate)}
+    lowest = [certificate for certificate in found if certificate.subject.rfc4514_string() not in issuers]
+    return (lowest or list(found))[0]
+
+
+def _outside_key(spec: RootSpec) -> PrivateKey:
+    path = spec.key or ""
+    return read_private_key(read_file(path), path, spec.passphrase)
+
+
+def key_at_hand(request: Request, files: Mapping[str, bytes] | None) -> bool:
+    """Whether a signature could be made now, told without decrypting anything."""
+    if request.root.key is not None:
+        return os.path.exists(request.root.key)
+    if not files or "root-key.pem" not in files:
+        return False
+    encrypted = key_is_encrypted(files["root-key.pem"], f"{request.path}/root/root-key.pem")
+    return bool(request.passphrase) or not encrypted
+
+
+def load_signer(request: Request, chain: Chain, files: Mapping[str, bytes] | None) -> Signer:
+    """The key that signs, with its chain; raises MeshError if it is unreadable or another certificate's."""
+    if request.root.key is not None:
+        path, key = request.root.key, _outside_key(request.root)
+    else:
+        path = f"{request.path}/root/root-key.pem"
+        key = read_private_key((files or {})["root-key.pem"], path, request.passphrase, trusted=True)
+    if not same_key(chain.signer, key):
+        raise MeshError(f"{path} is the key of another certificate than the root's")
+    return Signer(chain.certificates, key)

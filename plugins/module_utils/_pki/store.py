@@ -1,0 +1,211 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The CA's directory: read, locked, and changed so that every bundle is whole at any moment (used by ``authority``).
+
+A bundle is a directory of a few files that have to fit together. A new one is written beside the old one, synced, and
+swapped in by one rename; whoever is killed in between leaves the old one, and the next writer clears what is left over.
+Directories are 0700 and files 0600 from the moment they exist.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._files import ensure_directory
+from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import MAX_BYTES
+
+__all__ = ["Store"]
+
+_LOCK = ".lock"
+_NEW = ".new-"
+_OLD = ".old-"
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@dataclass(frozen=True)
+class Store:
+    """The directory ``path``; ``name`` is always a bundle's path below it ("root", "hub", "requests/hub")."""
+
+    path: str
+
+    def _at(self, *parts: str) -> str:
+        return os.path.join(self.path, *parts)
+
+    @contextmanager
+    def locked(self, *, write: bool) -> Iterator[None]:
+        """Hold the directory's lock, waiting for whoever has it; ``write`` makes the directory and clears left-overs.
+
+        A reader creates nothing: where there is no lock yet, it goes without.
+        """
+        try:
+            if write:
+                ensure_directory(Path(self.path))
+            descriptor = os.open(self._at(_LOCK), os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, 0o600)
+        except OSError as error:
+            if not write and isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                yield
+                return
+            raise MeshError(f"the state directory {self.path} can't be used", why=error.strerror) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
+            if write:
+                self._recover()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _recover(self) -> None:
+        """Put back what a killed writer had moved aside, and remove what it hadn't finished."""
+        for entry in os.listdir(self.path):
+            if entry.startswith(_OLD):
+                target = self._at(*entry.removeprefix(_OLD).split("."))
+                if not os.path.lexists(target):
+                    os.rename(self._at(entry), target)
+                    continue
+            if entry.startswith((_NEW, _OLD)):
+                shutil.rmtree(self._at(entry))
+
+    def names(self) -> list[str]:
+        """The primaries that have a bundle, sorted."""
+        try:
+            entries = os.listdir(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise MeshError(f"the state directory {self.path} can't be read", why=error.strerror) from None
+        own = ("root", "requests")
+        return sorted(e for e in entries if e[0] != "." and e not in own and os.path.isdir(self._at(e)))
+
+    def read(self, name: str) -> dict[str, bytes] | None:
+        """The files of a bundle by name, or None if there is none; raises MeshError if one can't be read."""
+        folder = self._at(name)
+        try:
+            entries = os.listdir(folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise MeshError(f"{folder} can't be read", why=error.strerror) from None
+        files = {}
+        for entry in sorted(entries):
+            path = os.path.join(folder, entry)
+            try:
+                if stat.S_ISREG(os.stat(path).st_mode):
+                    with open(path, "rb") as stream:
+                        files[entry] = stream.read(MAX_BYTES + 1)
+            except OSError as error:
+                raise MeshError(f"{path} can't be read", why=error.strerror) from None
+        return files
+
+    def loose(self, name: str) -> list[tuple[str, int]]:
+        """Paths of a bundle (and the directory itself) that others than the owner may use, with their mode."""
+        found = []
+        folder = self._at(name)
+        for path in (folder, *(os.path.join(folder, entry) for entry in sorted(_entries(folder)))):
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+            if mode & 0o077:
+                found.append((path, mode))
+        return found
+
+    def tighten(self, path: str) -> None:
+        """Take everybody's rights but the owner's from a path that :meth:`loose` named."""
+        os.chmod(path, 0o700 if os.path.isdir(path) else 0o600)
+
+    def write(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Make ``files`` the bundle ``name``; other files of the old one stay with it.
+
+        Raises MeshError if it can't be written; then the old bundle is as it was.
+        """
+        try:
+            self._write(name, {**(self.read(name) or {}), **files})
+        except OSError as error:
+            raise MeshError(
+                f"the files of {self._at(name)} can't be written",
+                why=error.strerror,
+                hint="what was there before is untouched; run again when the cause is gone",
+            ) from None
+
+    def _write(self, name: str, files: Mapping[str, bytes]) -> None:
+        target = self._at(name)
+        ensure_directory(Path(target).parent)
+        fresh = tempfile.mkdtemp(prefix=_NEW, dir=self.path)  # 0700 by its contract
+        try:
+            for entry, content in files.items():
+                _create(os.path.join(fresh, entry), content)
+            _sync(fresh)
+            self._swap(fresh, target, name)
+            _sync(os.path.dirname(target))
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _swap(self, fresh: str, target: str, name: str) -> None:
+        """Put ``fresh`` in the place of ``target``; afterwards ``fresh`` is the old bundle or gone."""
+        if not os.path.lexists(target):
+            os.rename(fresh, target)
+        elif not _exchange(fresh, target):
+            aside = self._at(_OLD + name.replace("/", "."))
+            os.rename(target, aside)
+            os.rename(fresh, target)
+            shutil.rmtree(aside)
+
+    def remove(self, name: str) -> None:
+        """Take a bundle away: whole or not at all."""
+        gone = tempfile.mkdtemp(prefix=_NEW, dir=self.path)
+        os.rename(self._at(name), os.path.join(gone, "bundle"))
+        _sync(self.path)
+        shutil.rmtree(gone)
+
+    def remove_all(self) -> None:
+        """Take the lock file, and the directory itself if nothing foreign is left in it."""
+        for entry in ("requests", _LOCK):
+            with suppress(OSError):
+                path = self._at(entry)
+                (os.rmdir if os.path.isdir(path) else os.unlink)(path)
+        with suppress(OSError):
+            os.rmdir(self.path)
+
+
+def _entries(folder: str) -> list[str]:
+    return [entry.name for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
+
+
+def _create(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Swap two paths in one step (Linux); False where the system or the file system can't."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:
+        return False
+    if function(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code))

@@ -1,0 +1,195 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The health of a mesh: istiod and every site asked at the same time, one deadline each (used by `xds_health`).
+
+The only file of `_xds` that opens kubeconfigs. Whatever hangs is left behind at the deadline and counts as `unknown`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, is_healthy, record, timed
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.edge.mesh.plugins.module_utils._xds import checks, expect, istiod, reach, transport
+from ansible_collections.edge.mesh.plugins.module_utils._xds.deadline import Deadline, gather
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site, Snapshot
+from ansible_collections.edge.mesh.plugins.module_utils._xds.synthetic import Walk
+
+__all__ = ["Access", "Api", "Request", "examine"]
+
+_GRACE = 1.0
+_STILL_ASKING = Snapshot(error="istiod didn't answer before the deadline")
+
+
+@dataclass(frozen=True)
+class Access:
+    """A kubeconfig file and the context in it (None: the only one)."""
+
+    kubeconfig: str
+    context: str | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to examine; ``timeout`` is seconds for each site, and for istiod."""
+
+    primary: Access
+    primary_address: str | None
+    mesh: Mesh
+    sites: tuple[tuple[Site, Access], ...]
+    expectations: tuple[expect.Expectation, ...]
+    timeout: float
+
+
+class Api(istiod.PrimaryApi, Protocol):
+    """A Kubernetes client that counts its requests."""
+
+    requests: int
+
+    def close(self) -> None: ...
+
+
+Connect = Callable[[Access, str | None, float], Api]
+
+
+def _connect(access: Access, site: str | None, seconds: float) -> Api:
+    """A client whose requests all end within ``seconds`` from now; raises MeshError for an unusable kubeconfig."""
+    endpoint = kubeconfig.load(access.kubeconfig, access.context)
+    return Client(endpoint, site=site, timeout=seconds, deadline=time.monotonic() + seconds)
+
+
+class _Apis:
+    """All clients of a run, opened once each, so that their requests can be counted."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._open: list[Api] = []
+
+    def open(self, access: Access, site: str | None, seconds: float) -> Api:
+        api = self._connect(access, site, seconds)
+        with self._lock:
+            self._open.append(api)
+        return api
+
+    @property
+    def requests(self) -> int:
+        with self._lock:
+            return sum(api.requests for api in self._open)
+
+
+def examine(request: Request, connect: Connect = _connect) -> dict[str, Any]:
+    """The module's return values: ``healthy``, ``checks``, ``clusters``, ``proxies``, ``replicas``, ``gateways``,
+    ``expectations``, ``requests``.
+
+    Raises MeshError only for what the caller got wrong: a missing library, an unusable kubeconfig of the primary, an
+    address that is none.
+    """
+    transport.require()
+    for address in [request.primary_address, *(site.istiod_address for site, _access in request.sites)]:
+        if address:
+            reach.split_address(address)
+    apis = _Apis(connect)
+    primary = apis.open(request.primary, None, request.timeout)
+    snapshots: list[Snapshot] = []
+    walks = [_walk(site, access, request, apis, primary) for site, access in request.sites]
+    watch = timed()
+    gather([lambda: _ask_istiod(request, primary, snapshots.append), *(walk.run for walk in walks)], _wall(request))
+    took = watch()
+    snapshot = snapshots[-1] if snapshots else _STILL_ASKING
+    records = [
+        entry
+        for (site, _access), walk in zip(request.sites, walks, strict=True)
+        for entry in [*_istiod_records(site, request.mesh, snapshot, took), *walk.records()]
+    ]
+    return _result(request, snapshot, records, apis.requests)
+
+
+def _wall(request: Request) -> float:
+    return request.timeout + _GRACE
+
+
+def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: Api) -> Walk:
+    def forward() -> AbstractContextManager[tuple[str, int]]:
+        pods = istiod.ready_pods(primary, request.mesh)
+        if not pods:
+            raise MeshError("istiod can't be asked", site=site.cluster, why="the primary has no ready pod of it")
+        return primary.portforward(request.mesh.namespace, pods[0], reach.XDS_PORT)
+
+    def secret() -> Mapping[str, Any]:
+        path = f"/api/v1/namespaces/{request.mesh.namespace}/secrets/istio-remote-secret-{site.cluster}"
+        found = primary.get(path)
+        return {"exists": found is not None, "keys": sorted((found or {}).get("data") or {})}
+
+    return Walk(
+        site,
+        request.mesh,
+        connect=lambda deadline: apis.open(access, site.cluster, deadline.left()),
+        forward=forward if site.is_primary else None,
+        secret=secret,
+        seconds=request.timeout,
+    )
+
+
+def _ask_istiod(request: Request, primary: Api, publish: Callable[[Snapshot], None]) -> None:
+    def settled(snapshot: Snapshot) -> bool:
+        return all(
+            finding.verdict == "ok"
+            for site, _access in request.sites
+            for finding in (checks.cluster_synced(site, snapshot), checks.proxy_synced(site, request.mesh, snapshot))
+        )
+
+    istiod.watch(
+        lambda: primary,
+        request.mesh,
+        Deadline(request.timeout),
+        address=request.primary_address,
+        settled=settled,
+        publish=publish,
+    )
+
+
+def _istiod_records(site: Site, mesh: Mesh, snapshot: Snapshot, took_ms: int) -> list[Record]:
+    found = {
+        "istiod.cluster-synced": checks.cluster_synced(site, snapshot),
+        "proxy.synced": checks.proxy_synced(site, mesh, snapshot),
+    }
+    return [
+        record(
+            check,
+            site.cluster,
+            finding.verdict,
+            origin="istiod",
+            evidence=finding.evidence,
+            hint=finding.hint,
+            took_ms=max((replica.took_ms for replica in snapshot.replicas), default=took_ms),
+        )
+        for check, finding in found.items()
+    ]
+
+
+def _result(request: Request, snapshot: Snapshot, records: list[Record], requests: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "healthy": is_healthy([entry.verdict for entry in records]),
+        "checks": [entry.as_dict() for entry in records],
+        "clusters": checks.cluster_summary(snapshot),
+        "proxies": [proxy.as_dict() for proxy in snapshot.proxies],
+        "replicas": [replica.as_dict() for replica in snapshot.replicas],
+        "gateways": [
+            {"network": item.network, "cluster": item.cluster, "address": item.address, "port": item.port}
+            for item in snapshot.gateways
+        ],
+        "requests": requests,
+    }
+    met = expect.evaluate(request.expectations, result)
+    return {**result, "expectations": met, "healthy": result["healthy"] and all(item["met"] for item in met)}

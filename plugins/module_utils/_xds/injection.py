@@ -1,0 +1,82 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Would a pod get its sidecar? Asked without a pod: a dry-run create, and a look at the answer (pure builders).
+
+Used by `_xds.synthetic`. The webhook's path decides the cluster and network of a proxy (`/inject/cluster/<c>/net/<n>`),
+so the injected container is read for them: a wrong path gives a sidecar that can never get a certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site
+
+__all__ = ["judge", "probe_pod", "refusal"]
+
+_PROXY = "istio-proxy"
+
+
+def probe_pod(mesh: Mesh) -> dict[str, Any]:
+    """A pod that asks for a sidecar and that the strictest Pod Security level admits; it is never created."""
+    labels = {"app": "edge-mesh-probe", "sidecar.istio.io/inject": "true"}
+    if mesh.revision_label != "default":
+        labels["istio.io/rev"] = mesh.revision_label
+    container = {
+        "name": "probe",
+        "image": "edge-mesh-probe",
+        "imagePullPolicy": "Never",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "edge-mesh-probe-", "labels": labels},
+        "spec": {
+            "containers": [container],
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65534,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+        },
+    }
+
+
+def judge(pod: Mapping[str, Any], site: Site) -> Finding:
+    """What the API answered: is the proxy's container in it (native sidecar or not), with the site's own settings?"""
+    spec = pod.get("spec") or {}
+    for kind in ("containers", "initContainers"):
+        for container in spec.get(kind) or []:
+            if container.get("name") == _PROXY:
+                return _settings(container, kind, site)
+    names = [container.get("name") for container in spec.get("containers") or []]
+    hint = "no webhook took the pod: check the site's injection webhook, its selectors and the revision"
+    return Finding("failed", {"containers": names}, hint)
+
+
+def _settings(container: Mapping[str, Any], kind: str, site: Site) -> Finding:
+    values = {item.get("name"): item.get("value") for item in container.get("env") or []}
+    found = {"cluster": values.get("ISTIO_META_CLUSTER_ID"), "network": values.get("ISTIO_META_NETWORK")}
+    evidence = {"image": container.get("image"), "container": kind, **found}
+    if found["cluster"] != site.cluster or (found["network"] or "") != site.network:
+        evidence["expected"] = {"cluster": site.cluster, "network": site.network}
+        hint = f"the webhook's path must be /inject/cluster/{site.cluster}/net/{site.network}"
+        return Finding("failed", evidence, hint)
+    return Finding("ok", evidence)
+
+
+def refusal(status: int, why: str) -> Finding:
+    """What it means that the API refused the dry run: the pod's own refusal is a fact, a lack of rights isn't."""
+    evidence = {"status": status, "error": why[:500]}
+    if status in (0, 401, 429, 503, 504) or (status == 403 and "cannot create resource" in why):
+        return Finding("unknown", evidence, "the site's API couldn't be asked for a dry run")
+    if "x509" in why or "certificate" in why:
+        return Finding("failed", evidence, "the webhook has no or a wrong CA bundle: is istiod allowed to write it?")
+    if "webhook" in why:
+        return Finding("failed", evidence, "the site's API can't call the primary's webhook: check 15017 on the gateway")
+    return Finding("failed", evidence, "a pod with a sidecar would be refused at this site")

@@ -1,0 +1,328 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The synthetic proxy: walks a site's whole way into the mesh, from the controller, without a pod.
+
+Used by `_xds.health`. Each stage is one check; a stage that needs another that failed is `unknown` and says which. The
+site's API gives the root and the token, istiod the rest. Nothing is changed, and no key or token leaves memory.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, Source, record, timed
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
+from ansible_collections.edge.mesh.plugins.module_utils._xds import (
+    checks,
+    identity,
+    injection,
+    parse,
+    reach,
+    tokens,
+    transport,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._xds.deadline import Deadline
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site
+
+__all__ = ["STAGES", "SiteApi", "Walk"]
+
+# each stage with the stages that it needs, in order
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "join.address": (),
+    "join.token": (),
+    "join.injection": (),
+    "join.tls": ("join.address",),
+    "join.ads": ("join.tls", "join.token"),
+    "join.endpoints": ("join.ads",),
+    "join.csr": ("join.tls", "join.token"),
+}
+_FROM_SITE = ("join.token", "join.injection")
+_CONNECT_SECONDS = 5.0
+_ENDPOINT_NAMES = 1000
+_NOTHING = "istiod knows no services for this site: look at istiod.cluster-synced"
+
+
+class SiteApi(Protocol):
+    """The part of a Kubernetes client that a walk needs."""
+
+    def get(self, path: str, **query: Any) -> dict[str, Any] | None: ...
+    def list(self, path: str, **query: Any) -> list[dict[str, Any]]: ...
+    def create(self, path: str, body: Mapping[str, Any], **query: Any) -> dict[str, Any]: ...
+
+
+class Walk:
+    """One site's walk; :meth:`records` may be taken at any time, also while a stage hangs.
+
+    ``connect`` gives the site's API or raises MeshError. ``forward`` (of the primary) opens a way to istiod where no
+    address is given. ``secret`` tells ``{exists, keys}`` of the site's remote secret.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        mesh: Mesh,
+        *,
+        connect: Callable[[Deadline], SiteApi],
+        forward: Callable[[], AbstractContextManager[tuple[str, int]]] | None,
+        secret: Callable[[], Mapping[str, Any]],
+        seconds: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.site = site
+        self.mesh = mesh
+        self._connect = connect
+        self._forward = forward
+        self._secret = secret
+        self._seconds = seconds
+        self._now = now
+        self._lock = threading.Lock()
+        self._records: dict[str, Record] = {}
+        self._running: tuple[str, Callable[[], int]] | None = None
+        self._api: SiteApi | None = None
+        self._api_error: MeshError | None = None
+        self._address: reach.Address | None = None
+        self._token: tokens.Token | None = None
+        self._roots = ""
+        self._connection: transport.Connection | None = None
+
+    def run(self) -> None:
+        """Walk all stages; never raises."""
+        self._deadline = Deadline(self._seconds)
+        stages: Mapping[str, Callable[[], Finding]] = {
+            "join.address": self._reach,
+            "join.token": self._get_token,
+            "join.injection": self._inject,
+            "join.tls": self._handshake,
+            "join.ads": self._discover,
+            "join.endpoints": self._compare_endpoints,
+            "join.csr": self._get_certificate,
+        }
+        with ExitStack() as self._open:
+            for check, needs in STAGES.items():
+                self._stage(check, needs, stages[check])
+
+    def records(self) -> list[Record]:
+        """A record for every stage; what hasn't ended by now is `unknown`."""
+        with self._lock:
+            done, running = dict(self._records), self._running
+        for check in STAGES:
+            if check not in done:
+                hung = running is not None and running[0] == check
+                evidence = {"error": f"no answer in {self._seconds:g} s" if hung else "not asked: the time was up"}
+                took = running[1]() if running is not None and hung else 0
+                done[check] = self._record(check, Finding("unknown", evidence, "see the stage that took the time"), took)
+        return [done[check] for check in STAGES]
+
+    # -- running stages -----------------------------------------------------------------------------------------------
+
+    def _stage(self, check: str, needs: tuple[str, ...], stage: Callable[[], Finding]) -> None:
+        watch = timed()
+        with self._lock:
+            self._running = (check, watch)
+            missing = [need for need in needs if self._records[need].verdict not in ("ok", "warning")]
+        if missing:
+            finding = Finding("unknown", {"needs": missing}, f"mend {missing[0]} first")
+        elif self._deadline.passed:
+            finding = Finding("unknown", {"error": "not asked: the time was up"}, "see the stage that took the time")
+        else:
+            finding = self._guarded(stage)
+        with self._lock:
+            self._records[check] = self._record(check, finding, watch())
+            self._running = None
+
+    def _guarded(self, stage: Callable[[], Finding]) -> Finding:
+        try:
+            return stage()
+        except MeshError as error:
+            return Finding("unknown", {"error": error.message}, "this couldn't be asked")
+        except Exception as error:  # a bug of ours must not end the other stages, and must not look healthy
+            return Finding("unknown", {"error": f"unexpected {type(error).__name__}: {error}"}, "please report this")
+
+    def _record(self, check: str, finding: Finding, took_ms: int) -> Record:
+        origin: Source = "site-api" if check in _FROM_SITE else "controller"
+        return record(
+            check,
+            self.site.cluster,
+            finding.verdict,
+            origin=origin,
+            evidence=finding.evidence,
+            hint=finding.hint,
+            took_ms=took_ms,
+        )
+
+    # -- the site's API -----------------------------------------------------------------------------------------------
+
+    def _site_api(self) -> SiteApi:
+        """The site's API; one that didn't answer once isn't asked again, for each try may cost the whole deadline."""
+        if self._api_error is not None:
+            raise self._api_error
+        if self._api is None:
+            try:
+                self._api = self._connect(self._deadline)
+            except MeshError as error:
+                self._api_error = error
+                raise
+        return self._api
+
+    def _silent(self, error: ApiError) -> None:
+        if error.status == 0:
+            self._api_error = error
+
+    def _get_token(self) -> Finding:
+        try:
+            self._token = tokens.request(self._site_api(), self.mesh.namespace, self.mesh.service_account)
+        except ApiError as error:
+            self._silent(error)
+            if error.status not in (400, 404, 422):
+                raise
+            hint = "the namespace, its service account or its audience isn't there: is the site enrolled?"
+            return Finding("failed", {"error": error.message}, hint)
+        evidence = self._token.evidence(self._now())
+        if abs(evidence.get("clock_ahead", 0)) > 60:
+            return Finding("warning", evidence, "the site's clock and the controller's differ by more than a minute")
+        return Finding("ok", evidence)
+
+    def _inject(self) -> Finding:
+        namespace = self.site.probe_namespace or self.mesh.namespace
+        try:
+            pod = self._site_api().create(
+                f"/api/v1/namespaces/{namespace}/pods", injection.probe_pod(self.mesh), dryRun="All"
+            )
+        except ApiError as error:
+            self._silent(error)
+            return injection.refusal(error.status, error.why or error.what)
+        return injection.judge(pod, self.site)
+
+    def _site_roots(self) -> str:
+        """The root certificates that the site's proxies trust; empty if istiod hasn't written them there."""
+        path = f"/api/v1/namespaces/{self.mesh.namespace}/configmaps/{ROOT_CERT_CONFIGMAP}"
+        try:
+            found = self._site_api().get(path) or {}
+        except ApiError as error:
+            self._silent(error)
+            raise
+        return str((found.get("data") or {}).get("root-cert.pem") or "")
+
+    # -- istiod -------------------------------------------------------------------------------------------------------
+
+    def _reach(self) -> Finding:
+        source, address = self._locate()
+        if address is None:
+            return Finding("failed", {"source": source}, "the site's istiod Service has no endpoint: run site.yml")
+        finding, self._address = reach.connect(*address, self._deadline.left(_CONNECT_SECONDS))
+        return Finding(finding.verdict, {**finding.evidence, "source": source}, finding.hint)
+
+    def _locate(self) -> tuple[str, reach.Address | None]:
+        """Where the address comes from, and istiod's address as the controller reaches it."""
+        if self.site.istiod_address:
+            return "given", reach.split_address(self.site.istiod_address)
+        if self._forward is not None:
+            return "port-forward", self._open.enter_context(self._forward())
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{self.mesh.namespace}/endpointslices"
+        try:
+            slices = self._site_api().list(path, labelSelector=f"kubernetes.io/service-name={self.mesh.istiod_name}")
+        except ApiError as error:
+            self._silent(error)
+            raise
+        for item in slices:
+            for endpoint in item.get("endpoints") or []:
+                for address in endpoint.get("addresses") or []:
+                    return "endpointslice", (str(address), reach.XDS_PORT)
+        return "endpointslice", None
+
+    def _handshake(self) -> Finding:
+        self._roots = self._site_roots()
+        if not self._roots:
+            hint = f"istiod hasn't written {ROOT_CERT_CONFIGMAP} at the site: is it allowed to, and is it told to?"
+            return Finding("failed", {"error": f"no {ROOT_CERT_CONFIGMAP} in {self.mesh.namespace}"}, hint)
+        assert self._address is not None
+        seconds = self._deadline.left(_CONNECT_SECONDS)
+        finding = reach.handshake(self._address, self.mesh.server_name, self._roots, seconds, self._now())
+        if finding.verdict in ("ok", "warning"):
+            self._connection = self._open.enter_context(
+                transport.Connection(self._address, server_name=self.mesh.server_name, root_pem=self._roots)
+            )
+        return finding
+
+    def _ads(self, kind: str) -> transport.Ads:
+        assert self._connection is not None and self._token is not None
+        name = f"edge-mesh-check-{secrets.token_hex(3)}.{self.mesh.namespace}"
+        return self._connection.ads(
+            {
+                "id": f"{kind}~192.0.2.1~{name}~{self.mesh.namespace}.svc.cluster.local",
+                "metadata": {
+                    "CLUSTER_ID": self.site.cluster,
+                    "NETWORK": self.site.network,
+                    "NAMESPACE": self.mesh.namespace,
+                    "MESH_ID": self.mesh.mesh_id,
+                    "SERVICE_ACCOUNT": self.mesh.service_account,
+                    "ISTIO_VERSION": transport.ISTIO_VERSION,
+                    # addresses of documentation, of both families: no pod has them, so nothing is taken for it
+                    "INSTANCE_IPS": "192.0.2.1,2001:db8::1",
+                },
+            },
+            token=self._token.text,
+            cluster=self.site.cluster,
+            # half of what is left: the certificate is asked for afterwards
+            timeout=self._deadline.left() / 2,
+        )
+
+    def _discover(self) -> Finding:
+        """Clusters as a gateway gets them, listeners as a sidecar does: a gateway without a Gateway has none."""
+        try:
+            with self._ads("router") as stream:
+                clusters = stream.ask(transport.CLUSTER)
+                names = transport.eds_names(clusters)
+                if not names:
+                    return Finding("failed", {"clusters": len(clusters.resources), "services": 0}, _NOTHING)
+                asked = names[:_ENDPOINT_NAMES]
+                self._endpoints = transport.endpoints(stream.ask(transport.CLUSTER_LOAD_ASSIGNMENT, asked))
+                networkz = stream.ask(transport.DEBUG, ["networkz"]).resources
+                self._gateways = parse.network_gateways(b"".join(networkz[:1]))
+            with self._ads("sidecar") as stream:
+                listeners = len(stream.ask(transport.LISTENER).resources)
+        except transport.RpcError as error:
+            return self._refused(error)
+        evidence = {
+            "clusters": len(clusters.resources),
+            "listeners": listeners,
+            "services": len(names),
+            "services_asked": len(asked),
+            "endpoints": len(self._endpoints),
+        }
+        if not listeners:
+            return Finding("failed", evidence, _NOTHING)
+        return Finding("ok", evidence)
+
+    def _compare_endpoints(self) -> Finding:
+        return checks.endpoints_of_other_networks(self.site, self.mesh, self._endpoints, self._gateways)
+
+    def _get_certificate(self) -> Finding:
+        assert self._connection is not None and self._token is not None
+        seconds = self._deadline.left() * 0.8
+        try:
+            return identity.request_certificate(
+                self._connection, self._token, self.site, self.mesh, self._roots, self._now(), seconds
+            )
+        except transport.RpcError as error:
+            return self._refused(error)
+
+    def _refused(self, error: transport.RpcError) -> Finding:
+        assert self._token is not None
+        return identity.diagnosis(
+            error,
+            self._token,
+            self.site,
+            self._now(),
+            lambda token: tokens.is_accepted(self._site_api(), token),
+            self._secret,
+        )

@@ -1,0 +1,209 @@
+#!/usr/bin/python
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kind_cluster
+short_description: Make or delete the KinD cluster of a site
+version_added: 0.1.0
+description:
+  - Makes a KinD cluster of one node on a Docker network of the mesh and writes its kubeconfig.
+  - A cluster whose creation was cut off is recognised and replaced; a stopped one is started.
+  - Touches only clusters on a network that this module made for the same mesh.
+author: edge.mesh contributors (@edge-mesh)
+options:
+  name:
+    description: Name of the KinD cluster.
+    type: str
+    required: true
+  mesh:
+    description: Mesh ID, which labels the Docker network.
+    type: str
+    required: true
+  network:
+    description: Name of the mesh's Docker network; made if it isn't there, deleted with its last cluster.
+    type: str
+    required: true
+  image:
+    description: Node image. Required if O(state=present).
+    type: str
+  config:
+    description: KinD's cluster configuration, as YAML. Required if O(state=present).
+    type: str
+  kubeconfig:
+    description: Where the kubeconfig is written, with mode 0600.
+    type: path
+    required: true
+  kind:
+    description: The C(kind) program.
+    type: path
+    default: kind
+  docker:
+    description: The C(docker) program.
+    type: str
+    default: docker
+  timeout:
+    description: Seconds to wait until the API is ready.
+    type: int
+    default: 120
+  state:
+    description: Whether the cluster should be there.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Make the cluster of a site
+  edge.mesh.kind_cluster:
+    name: mesh1-shop
+    mesh: mesh1
+    network: edge-mesh-mesh1
+    image: edge-mesh.local/node:v1.36.3
+    config: "{{ lookup('ansible.builtin.template', 'kind.yml.j2') }}"
+    kubeconfig: "{{ inventory_dir }}/.state/kubeconfig/shop.yaml"
+"""
+
+RETURN = r"""
+reasons:
+  description: Why something was or would be changed.
+  returned: success
+  type: list
+  elements: str
+  sample: ["there was no cluster"]
+exists:
+  description: Whether the cluster is there now.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+import time
+from pathlib import Path
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._files import ensure_directory, read_text, write_text
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
+from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Wanted
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "mesh": {"type": "str", "required": True},
+    "network": {"type": "str", "required": True},
+    "image": {"type": "str"},
+    "config": {"type": "str"},
+    "kubeconfig": {"type": "path", "required": True},
+    "kind": {"type": "path", "default": "kind"},
+    "docker": {"type": "str", "default": "docker"},
+    "timeout": {"type": "int", "default": 120},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Outcome:
+    reasons: list[str] = []
+    node = kind.node(wanted.name)
+    if node and not kind.is_ours(node, wanted.mesh):
+        raise MeshError(
+            f"a KinD cluster {wanted.name} exists that this mesh didn't make",
+            hint="use it with provider existing, or give the mesh another edge_mesh_id",
+        )
+    if node and not kind.is_whole(node):
+        reasons.append("the cluster was half-created")
+        if not check_mode:
+            kind.delete(wanted.name)
+        node = None
+    elif node is None:
+        reasons.append("there was no cluster")
+    elif not node.running:
+        reasons.append("the node was stopped")
+    if check_mode:
+        return Outcome(bool(reasons), {"reasons": reasons, "exists": node is not None})
+    ensure_directory(wanted.kubeconfig.parent)
+    if node is None:
+        kind.create(wanted)
+    elif not node.running:
+        kind.start(node)
+    text = kind.kubeconfig(wanted.name)
+    if read_text(wanted.kubeconfig) != text:
+        write_text(wanted.kubeconfig, text)
+        if not reasons:
+            reasons.append("the kubeconfig was missing or another one")
+    _wait_ready(wanted, timeout)
+    return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
+
+
+def _wait_ready(wanted: Wanted, timeout: float) -> None:
+    """Wait until the API is ready and the node too; raises MeshError with the last reason."""
+    deadline = time.monotonic() + timeout
+    endpoint = kubeconfig.load(str(wanted.kubeconfig), None)
+    last = "no answer yet"
+    while time.monotonic() < deadline:
+        try:
+            with client.Client(endpoint, timeout=5) as api:
+                nodes = api.list("/api/v1/nodes")
+            if nodes and all(_is_ready(node) for node in nodes):
+                return
+            last = "the node is not Ready"
+        except MeshError as error:
+            last = error.message
+        time.sleep(0.5)
+    raise MeshError(f"the cluster {wanted.name} wasn't ready within {timeout:.0f} s", why=last, hint="run again")
+
+
+def _is_ready(node: dict) -> bool:  # type: ignore[type-arg]  # JSON of the API
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _absent(kind: Kind, wanted: Wanted, check_mode: bool) -> Outcome:
+    reasons: list[str] = []
+    node = kind.node(wanted.name)
+    if node and kind.is_ours(node, wanted.mesh):
+        reasons.append("the cluster was there")
+        if not check_mode:
+            kind.delete(wanted.name)
+    if wanted.kubeconfig.exists():
+        reasons.append("the kubeconfig was there")
+        if not check_mode:
+            wanted.kubeconfig.unlink()
+    if not check_mode:
+        kind.delete_network(wanted.network, wanted.mesh)
+    return Outcome(bool(reasons), {"reasons": reasons, "exists": False})
+
+
+def handle(call: Call) -> Outcome:
+    """Bring the cluster to the wanted state."""
+    params = call.params
+    wanted = Wanted(
+        name=params["name"],
+        mesh=params["mesh"],
+        network=params["network"],
+        image=params["image"] or "",
+        config=params["config"] or "",
+        kubeconfig=Path(params["kubeconfig"]),
+    )
+    kind = Kind(params["kind"], params["docker"])
+    if params["state"] == "absent":
+        return _absent(kind, wanted, call.check_mode)
+    return _present(kind, wanted, call.check_mode, params["timeout"])
+
+
+def main() -> None:
+    """Entry point."""
+    run(ARGUMENTS, handle, required_if=[("state", "present", ("image", "config"))])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The site model: what the inventory says, checked, as one structure (used by the action `edge.mesh.sites`).
+
+Pure: groups and variables in, a model and a list of problems out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
+
+__all__ = ["Inventory", "Problem", "load_schema", "read"]
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
+_PREFIX = "edge_mesh_"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the inventory that a run refuses: ``site`` is None where no single site is meant."""
+
+    site: str | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.message}" if self.site else self.message
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What Ansible knows: group name -> hosts, host -> variables (templated), and the inventory's directory."""
+
+    groups: Mapping[str, list[str]]
+    hostvars: Mapping[str, Mapping[str, Any]]
+    directory: str | None
+
+
+def load_schema() -> Mapping[str, Mapping[str, Any]]:
+    """The variables by name, from ``schema.yml`` beside this file."""
+    text = Path(__file__).with_name("schema.yml").read_text(encoding="utf-8")
+    variables: Mapping[str, Mapping[str, Any]] = yaml.safe_load(text)["variables"]
+    return variables
+
+
+def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
+    """The model ``{mesh, sites, primaries, edges}`` and everything that is wrong with the inventory.
+
+    ``sites`` maps a site's name to its entry; the model is complete only if there are no problems.
+    """
+    schema = load_schema()
+    problems: list[Problem] = []
+    members = _members(inventory, problems)
+    hosts = [host for _, role_hosts in members.values() for host in role_hosts]
+    problems += _unknown_names(inventory, hosts, schema)
+    mesh = _mesh_values(inventory, hosts, schema, problems)
+    sites: dict[str, Any] = {}
+    for group, (role, role_hosts) in members.items():
+        site = _site(group, role, role_hosts, inventory, schema, mesh, problems)
+        if site["name"] in sites:
+            problems.append(Problem(site["name"], f"two groups name this site: {sites[site['name']]['group']} and {group}"))
+        sites[site["name"]] = site
+    _link_primaries(sites, problems)
+    _check_networks(sites, mesh, problems)
+    model = {
+        "mesh": mesh,
+        "sites": sites,
+        "primaries": [name for name, site in sites.items() if site["role"] == "primary"],
+        "edges": [name for name, site in sites.items() if site["role"] == "edge"],
+    }
+    return model, problems
+
+
+def _members(inventory: Inventory, problems: list[Problem]) -> dict[str, tuple[str, list[str]]]:
+    """Group `site_*` -> (role, hosts), in the inventory's order."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    in_role = {role: set(inventory.groups.get(group, [])) for group, role in _GROUPS.items()}
+    for group, hosts in inventory.groups.items():
+        if not group.startswith("site_") or not hosts:
+            continue
+        roles = [role for role, members in in_role.items() if set(hosts) & members]
+        if len(roles) == 1:
+            found[group] = (roles[0], list(hosts))
+        else:
+            wanted = "in both mesh_primary and mesh_edge" if roles else "neither in mesh_primary nor in mesh_edge"
+            problems.append(Problem(None, f"group {group} is {wanted}; put it under exactly one of them"))
+    grouped = {host for _, hosts in found.values() for host in hosts}
+    for group in _GROUPS:
+        for host in inventory.groups.get(group, []):
+            if host not in grouped:
+                problems.append(Problem(None, f"host {host} in {group} belongs to no group site_<name>; add one for its site"))
+    if not any(role == "primary" for role, _ in found.values()):
+        problems.append(Problem(None, "no primary: put at least one group site_<name> under mesh_primary"))
+    return found
+
+
+def _unknown_names(
+    inventory: Inventory, hosts: Iterable[str], schema: Mapping[str, Mapping[str, Any]]
+) -> list[Problem]:
+    unknown: dict[str, str] = {}
+    for host in hosts:
+        for name in inventory.hostvars[host]:
+            if name.startswith(_PREFIX) and name not in schema:
+                unknown.setdefault(name, host)
+    problems = []
+    for name, host in sorted(unknown.items()):
+        near = difflib.get_close_matches(name, schema, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        problems.append(Problem(None, f"unknown variable {name} (seen at host {host}){hint}"))
+    return problems
+
+
+def _value(variables: Mapping[str, Any], name: str, schema: Mapping[str, Mapping[str, Any]]) -> Any:
+    value = variables.get(name)
+    return schema[name]["default"] if value is None else value
+
+
+def _check_value(name: str, value: Any, entry: Mapping[str, Any]) -> str | None:
+    """What is wrong with a value, or None."""
+    if value is None:
+        return f"{name} is required ({entry['description']})" if entry.get("required") else None
+    if "choices" in entry and value not in entry["choices"]:
+        return f"{name} is {value!r}; it can be {', '.join(entry['choices'])}"
+    if entry["type"] == "bool" and not isinstance(value, bool) and str(value).lower() not in _BOOLEANS:
+        return f"{name} is {value!r}; it must be true or false"
+    if entry["type"] == "list" and not isinstance(value, list):
+        return f"{name} must be a list, not {type(value).__name__}"
+    return None
+
+
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
+    if entry["type"] == "bool" and not isinstance(value, bool):
+        return _BOOLEANS.get(str(value).lower(), False)
+    if entry["type"] in ("str", "path") and value is not None:
+        return str(value)
+    return value
+
+
+def _mesh_values(
+    inventory: Inventory, hosts: list[str], schema: Mapping[str, Mapping[str, Any]], problems: list[Problem]
+) -> dict[str, Any]:
+    """The values of scope `mesh` and `run`: they must be the same at every host."""
+    mesh: dict[str, Any] = {}
+    for name, entry in schema.items():
+        if entry["scope"] == "site":
+            continue
+        seen: list[tuple[str, Any]] = []
+        for host in hosts:
+            value = _value(inventory.hostvars[host], name, schema)
+            if all(value != other for _, other in seen):
+                seen.append((host, value))
+        if len(seen) > 1:
+            listed = ", ".join(f"{value!r} at {host}" for host, value in seen)
+            problems.append(Problem(None, f"{name} must be the same for the whole mesh, but is {listed}"))
+        value = seen[0][1] if seen else entry["default"]
+        wrong = _check_value(name, value, entry)
+        if wrong:
+            problems.append(Problem(None, wrong))
+        mesh[name.removeprefix(_PREFIX)] = _cast(value, entry)
+    if mesh["id"] is not None and not _LABEL.fullmatch(mesh["id"]):
+        problems.append(Problem(None, f"edge_mesh_id {mesh['id']!r} is not a DNS-1123 label"))
+    for cidr in mesh["istiod_allowed_sources"]:
+        try:
+            ipaddress.ip_network(str(cidr), strict=False)
+        except ValueError:
+            problems.append(Problem(None, f"edge_mesh_istiod_allowed_sources holds {cidr!r}, which is no CIDR"))
+    if mesh["state_dir"] is None:
+        if inventory.directory is None:
+            problems.append(Problem(None, "edge_mesh_state_dir is required where the inventory has no directory"))
+        else:
+            mesh["state_dir"] = str(Path(inventory.directory) / ".state")
+    mesh["names"] = dict(names(mesh["revision"]))
+    return mesh
+
+
+def _site(
+    group: str,
+    role: str,
+    hosts: list[str],
+    inventory: Inventory,
+    schema: Mapping[str, Mapping[str, Any]],
+    mesh: Mapping[str, Any],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """One site's entry, from its first host's variables."""
+    variables = inventory.hostvars[hosts[0]]
+    name = str(variables.get("edge_mesh_site") or group.removeprefix("site_").replace("_", "-"))
+    if not _LABEL.fullmatch(name):
+        problems.append(Problem(name, "the site's name is not a DNS-1123 label (lower case letters, digits and -)"))
+    site: dict[str, Any] = {"name": name, "role": role, "group": group, "hosts": hosts, "host": hosts[0]}
+    for variable, entry in schema.items():
+        if entry["scope"] != "site" or variable == "edge_mesh_site":
+            continue
+        value = _value(variables, variable, schema)
+        wrong = _check_value(variable, value, entry)
+        if wrong:
+            problems.append(Problem(name, wrong))
+        site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
+    site["network"] = site["network"] or f"net-{name}"
+    site["injection_path"] = injection_path(name, site["network"])
+    if site["kubeconfig"] is None:
+        site["kubeconfig"] = f"{mesh['state_dir']}/kubeconfig/{name}.yaml"
+    return site
+
+
+def _link_primaries(sites: Mapping[str, dict[str, Any]], problems: list[Problem]) -> None:
+    primaries = [name for name, site in sites.items() if site["role"] == "primary"]
+    for name, site in sites.items():
+        if site["role"] == "primary":
+            site["primary"] = name
+        elif site["primary"] is None and len(primaries) == 1:
+            site["primary"] = primaries[0]
+        elif site["primary"] is None and primaries:
+            problems.append(Problem(name, f"edge_mesh_primary is required with several primaries ({', '.join(primaries)})"))
+        elif site["primary"] is not None and site["primary"] not in primaries:
+            near = difflib.get_close_matches(site["primary"], primaries, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(primaries) or 'none'}"
+            problems.append(Problem(name, f"edge_mesh_primary names {site['primary']!r}, which is no primary{hint}"))
+
+
+def _check_networks(sites: Mapping[str, dict[str, Any]], mesh: Mapping[str, Any], problems: list[Problem]) -> None:
+    if mesh["shared_network"]:
+        return
+    by_network: dict[str, list[str]] = {}
+    for name, site in sites.items():
+        by_network.setdefault(site["network"], []).append(name)
+    for network, members in by_network.items():
+        if len(members) > 1:
+            listed = ", ".join(members)
+            message = f"{listed} share the network {network}; name one each, or set edge_mesh_shared_network: true"
+            problems.append(Problem(None, message))

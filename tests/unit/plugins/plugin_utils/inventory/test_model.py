@@ -1,0 +1,143 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The site model: what the inventory says, and every way in which it can be wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, load_schema, read
+
+
+def inventory(sites: dict[str, dict[str, Any]], *, primaries: tuple[str, ...] = ("centre",), **everywhere: Any) -> Inventory:
+    """An inventory of one host per site; ``sites`` maps a group suffix to its variables."""
+    common = {"edge_mesh_id": "m", "edge_mesh_provider": "existing", **everywhere}
+    groups: dict[str, list[str]] = {"mesh_primary": [], "mesh_edge": []}
+    hostvars = {}
+    for suffix, variables in sites.items():
+        host = f"h-{suffix}"
+        groups["mesh_primary" if suffix in primaries else "mesh_edge"].append(host)
+        groups[f"site_{suffix}"] = [host]
+        hostvars[host] = {**common, **variables}
+    return Inventory(groups, hostvars, "/inv")
+
+
+def messages(given: Inventory) -> list[str]:
+    return [str(problem) for problem in read(given)[1]]
+
+
+def test_a_sound_inventory_gives_every_site_its_defaults() -> None:
+    model, problems = read(inventory({"centre": {}, "shop_1": {}}))
+    assert problems == []
+    assert model["primaries"] == ["centre"]
+    assert model["edges"] == ["shop-1"]
+    shop = model["sites"]["shop-1"]
+    assert shop["network"] == "net-shop-1"
+    assert shop["primary"] == "centre"
+    assert shop["kubeconfig"] == "/inv/.state/kubeconfig/shop-1.yaml"
+    assert shop["injection_path"] == "/inject/cluster/shop-1/net/net-shop-1"
+    assert model["mesh"]["names"]["istiod"] == "istiod"
+
+
+def test_the_site_variable_overrides_the_groups_suffix() -> None:
+    model, problems = read(inventory({"centre": {}, "x": {"edge_mesh_site": "shop-9"}}))
+    assert problems == []
+    assert model["edges"] == ["shop-9"]
+
+
+def test_the_state_directory_is_required_without_an_inventory_directory() -> None:
+    given = inventory({"centre": {}})
+    assert messages(Inventory(given.groups, given.hostvars, None)) == [
+        "edge_mesh_state_dir is required where the inventory has no directory"
+    ]
+
+
+def test_one_edge_or_five_make_no_difference() -> None:
+    for count in (1, 5):
+        model, problems = read(inventory({"centre": {}, **{f"e{number}": {} for number in range(count)}}))
+        assert problems == []
+        assert len(model["edges"]) == count
+
+
+@pytest.mark.parametrize(
+    ("sites", "extra", "expected"),
+    [
+        pytest.param({"centre": {"edge_mesh_provider": None}}, {}, "edge_mesh_provider is required", id="no provider"),
+        pytest.param({"centre": {"edge_mesh_provider": "kindd"}}, {}, "it can be kind, k3s, existing", id="provider"),
+        pytest.param({"centre": {}, "Shop": {}}, {}, "Shop: the site's name is not a DNS-1123 label", id="name"),
+        pytest.param(
+            {"centre": {}, "a": {"edge_mesh_site": "x"}, "b": {"edge_mesh_site": "x"}},
+            {},
+            "x: two groups name this site: site_a and site_b",
+            id="same name",
+        ),
+        pytest.param(
+            {"centre": {}, "a": {"edge_mesh_network": "n"}, "b": {"edge_mesh_network": "n"}},
+            {},
+            "a, b share the network n",
+            id="same network",
+        ),
+        pytest.param({"shop": {}}, {}, "no primary: put at least one group", id="no primary"),
+        pytest.param(
+            {"centre": {}, "shop": {"edge_mesh_primary": "center"}},
+            {},
+            "'center', which is no primary; did you mean centre?",
+            id="unknown primary",
+        ),
+        pytest.param(
+            {"centre": {}}, {"edge_mesh_trust_domian": "x"}, "did you mean edge_mesh_trust_domain?", id="unknown variable"
+        ),
+        pytest.param({"centre": {}}, {"edge_mesh_mtls": "off"}, "it can be strict, permissive", id="mtls"),
+        pytest.param({"centre": {}}, {"edge_mesh_id": "Mesh_1"}, "'Mesh_1' is not a DNS-1123 label", id="mesh id"),
+        pytest.param(
+            {"centre": {}}, {"edge_mesh_istiod_allowed_sources": ["10.0.0.0/99"]}, "which is no CIDR", id="sources"
+        ),
+        pytest.param({"centre": {}}, {"edge_mesh_shared_network": "perhaps"}, "must be true or false", id="bool"),
+        pytest.param({"centre": {}}, {"edge_mesh_waves": "all"}, "edge_mesh_waves must be a list, not str", id="list"),
+        pytest.param(
+            {"centre": {"edge_mesh_id": "m1"}, "shop": {"edge_mesh_id": "m2"}},
+            {},
+            "edge_mesh_id must be the same for the whole mesh, but is 'm1' at h-centre, 'm2' at h-shop",
+            id="two meshes",
+        ),
+    ],
+)
+def test_bad_input_is_named(sites: dict[str, dict[str, Any]], extra: dict[str, Any], expected: str) -> None:
+    found = messages(inventory(sites, **extra))
+    assert any(expected in message for message in found), found
+
+
+def test_several_primaries_need_a_choice() -> None:
+    given = inventory({"centre": {}, "south": {}, "shop": {}}, primaries=("centre", "south"))
+    assert messages(given) == ["shop: edge_mesh_primary is required with several primaries (centre, south)"]
+
+
+def test_a_host_without_a_site_is_named() -> None:
+    given = inventory({"centre": {}})
+    groups = {**given.groups, "mesh_edge": ["stray"]}
+    found = messages(Inventory(groups, {**given.hostvars, "stray": {}}, "/inv"))
+    assert "host stray in mesh_edge belongs to no group site_<name>; add one for its site" in found
+
+
+def test_a_site_outside_the_roles_is_named() -> None:
+    given = inventory({"centre": {}})
+    groups = {**given.groups, "site_lost": ["lost"]}
+    found = messages(Inventory(groups, {**given.hostvars, "lost": {}}, "/inv"))
+    assert any("group site_lost is neither in mesh_primary nor in mesh_edge" in message for message in found)
+
+
+def test_a_shared_network_is_allowed_on_request() -> None:
+    sites = {"centre": {}, "a": {"edge_mesh_network": "n"}, "b": {"edge_mesh_network": "n"}}
+    assert messages(inventory(sites, edge_mesh_shared_network=True)) == []
+
+
+def test_every_variable_of_the_schema_is_described() -> None:
+    for name, entry in load_schema().items():
+        assert name.startswith("edge_mesh_")
+        assert entry["scope"] in ("mesh", "site", "run")
+        assert entry["description"].endswith(".")
+        assert "default" in entry
