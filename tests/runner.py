@@ -11,17 +11,18 @@ a failure, and ends with one line: ``N passed, N failed`` and, if any were, ``, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from xml.etree import ElementTree
 
 import yaml
@@ -99,7 +100,7 @@ def _suite(entry: Mapping[str, Any]) -> Suite:
             ci=entry["ci"],
             warm=entry["cost"]["warm"],
             cold=entry["cost"]["cold"],
-            steps=tuple(Step(step["name"], tuple(map(str, step["command"]))) for step in entry["steps"]),
+            steps=tuple(Step(step["name"], tuple(shlex.split(step["command"]))) for step in entry["steps"]),
             needs=tuple(entry.get("needs", ())),
         )
     except KeyError as error:
@@ -177,7 +178,6 @@ class Runner:
     def __init__(self, output: Path, *, live: bool) -> None:
         self._output = output
         self._live = live
-        self._python = str(Path(sys.prefix) / "bin" / "python")
 
     def run(self, suite: Suite) -> Counts:
         """Run a suite's steps; a failed step doesn't keep the next from running."""
@@ -190,7 +190,7 @@ class Runner:
             junit, log = directory / f"{slug}.xml", directory / f"{slug}.log"
             print(f"--- {label}", flush=True)
             started = time.monotonic()
-            code = self._execute(self._expand(step.command, junit, directory), log)
+            code = self._execute([word.replace("{junit}", str(junit)) for word in step.command], log)
             counts = count(junit, code)
             total += counts
             if code != 0 and not self._live:
@@ -199,19 +199,10 @@ class Runner:
             print(f"    {label}: {counts} in {_duration(time.monotonic() - started)}: {verdict}", flush=True)
         return total
 
-    def _expand(self, command: Sequence[str], junit: Path, directory: Path) -> list[str]:
-        values = {"{python}": self._python, "{junit}": str(junit), "{output}": str(directory)}
-        expanded = []
-        for word in command:
-            for placeholder, value in values.items():
-                word = word.replace(placeholder, value)
-            expanded.append(word)
-        return expanded
-
     def _execute(self, command: Sequence[str], log: Path) -> int:
         """Run a command with its output in ``log`` and, if live, on the screen; returns its exit code."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["PATH"] = os.pathsep.join([str(Path(self._python).parent), environment.get("PATH", os.defpath)])
+        environment["PATH"] = os.pathsep.join([str(Path(sys.prefix, "bin")), environment.get("PATH", os.defpath)])
         environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
         with log.open("wb") as sink:
             try:
@@ -220,34 +211,35 @@ class Runner:
                     cwd=ROOT,
                     env=environment,
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
+                    stdout=sink,  # a file, no pipe: a daemon that the step leaves behind can't hold us up
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
             except OSError as error:
                 sink.write(f"{command[0]} can't be run: {error}\n".encode())
                 return 127
-            assert process.stdout is not None
-            copier = threading.Thread(target=self._copy, args=(process.stdout, sink), daemon=True)
-            copier.start()
-            try:
-                code = process.wait()
-            except BaseException:
-                _end_group(process)
-                raise
-            copier.join(timeout=5)  # a daemon that the step started may hold the pipe for ever
-            return code
+        try:
+            with log.open("rb") as source:
+                return self._follow(process, source)
+        except BaseException:
+            _end_group(process)
+            raise
 
-    def _copy(self, source: Any, sink: Any) -> None:
-        for line in iter(source.readline, b""):
-            try:
-                sink.write(line)
-                sink.flush()
-            except ValueError:
-                return  # the log was closed: what comes now is a left-over process talking
-            if self._live:
-                sys.stdout.buffer.write(b"    " + line)
-                sys.stdout.flush()
+    def _follow(self, process: subprocess.Popen[bytes], log: BinaryIO) -> int:
+        """Wait for a step and, if live, show its log as it grows."""
+        line = b""
+        while True:
+            code = process.poll()
+            for part in log.readlines() if self._live else ():
+                line += part
+                if line.endswith(b"\n") or code is not None:
+                    sys.stdout.buffer.write(b"    " + line.rstrip(b"\n") + b"\n")
+                    line = b""
+            sys.stdout.flush()
+            if code is not None:
+                return code
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -5,8 +5,8 @@
 """Runs ``ansible-test sanity`` on a copy of the checkout, in virtual environments that ansible-test makes itself.
 
 ``ansible-test`` wants the tree at ``ansible_collections/edge/mesh``, and a home directory for its virtual environments.
-Both are ours: the copy is temporary, the home is kept in the user's cache, so a second run starts at once. It also wants
-to download its pip installer from a host of its own; networks that reach package registries only don't have that
+Both are ours: the copy is temporary, the home is kept in the user's cache, so a second run starts at once. It also
+wants to download its pip installer from a host of its own; networks that reach package registries only don't have that
 host, so the installer it looks for is put there beforehand: one that uses the pip that comes with Python.
 """
 

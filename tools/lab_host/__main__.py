@@ -55,7 +55,9 @@ def _leave_alone(paths: Paths, version: str, lacking: bool) -> None:
     whose = "was started here earlier" if daemon.ours(paths) else "runs already"
     say(f"Docker {version} {whose}, nothing of it is touched")
     if lacking and _default_runtime() != RUNTIME:
-        say("WARNING: this host lacks CAP_SYS_RESOURCE, and that daemon doesn't use our runtime: privileged containers,")
+        say(
+            "WARNING: this host lacks CAP_SYS_RESOURCE, and that daemon doesn't use our runtime: privileged containers,"
+        )
         say("  and so KinD's nodes, won't start. Stop that daemon and run this again.")
 
 

@@ -25,7 +25,7 @@ STOP_SECONDS = 90
 
 
 def start_time(stat: str) -> str:
-    """When a process started (clock ticks after boot), from its ``/proc/<pid>/stat``: with the pid it names one process only."""
+    """When a process started (ticks after boot), out of ``/proc/<pid>/stat``: with the pid it names one process."""
     return stat.rpartition(")")[2].split()[19]
 
 
@@ -94,7 +94,9 @@ def _wait(process: subprocess.Popen[bytes] | None, log: str) -> str:
         if version is not None:
             return version
         if process is not None and process.poll() is not None:
-            raise LabHostError(f"dockerd ended with status {process.returncode}: {_last_words(Path(log))}", hint=f"see {log}")
+            raise LabHostError(
+                f"dockerd ended with status {process.returncode}: {_last_words(Path(log))}", hint=f"see {log}"
+            )
         time.sleep(0.25)
     raise LabHostError(f"the Docker daemon doesn't answer after {READY_SECONDS} s", hint=f"see {log}")
 

@@ -4,7 +4,8 @@
 
 """Docker's ``daemon.json`` with our runtime merged in, and as it was before (pure: bytes in, bytes out).
 
-Shape that we care for: ``{"default-runtime": str, "runtimes": {name: {"path": str}}}``; every other key is somebody else's.
+Shape that we care for: ``{"default-runtime": str, "runtimes": {name: {"path": str}}}``; all other keys are somebody
+else's.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def uses(content: bytes | None, path: str) -> bool:
 
 
 def merged(content: bytes | None, path: str) -> bytes:
-    """The file with our runtime as the default one and all foreign keys kept; the very same bytes if it is there already."""
+    """The file with our runtime as the default and all foreign keys kept; the very same bytes if it is there."""
     if content is not None and uses(content, path):
         return content
     document = _parse(content)

@@ -4,7 +4,8 @@
 
 """What this machine is: capabilities, service manager, Docker, and the small files that the lab host keeps.
 
-``Paths`` holds every file that the lab host reads or writes, so that tests can move them all below a directory of their own.
+``Paths`` holds every file that the lab host reads or writes, so that tests can move them all below a directory of
+their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ from pathlib import Path
 
 from tools.lab_host.errors import LabHostError
 
-__all__ = ["Paths", "docker_version", "find_program", "lacks_sys_resource", "locked", "service_manager", "system_python", "write"]
+__all__ = [
+    "Paths",
+    "docker_version",
+    "find_program",
+    "lacks_sys_resource",
+    "locked",
+    "service_manager",
+    "system_python",
+    "write",
+]
 
 CAP_SYS_RESOURCE = 24  # linux/capability.h
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -75,7 +85,7 @@ def write(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def lacks_sys_resource(status: str) -> bool:
-    """Whether a process with this ``/proc/<pid>/status`` can't give CAP_SYS_RESOURCE to a child (its bounding set lacks it)."""
+    """Whether a process with this ``/proc/<pid>/status`` can't give CAP_SYS_RESOURCE to a child (bounding set)."""
     for line in status.splitlines():
         name, _, value = line.partition(":")
         if name == "CapBnd":
@@ -108,7 +118,11 @@ def docker_version() -> str | None:
         return None
     try:
         answer = subprocess.run(
-            [program, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=20, check=False
+            [program, "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise LabHostError("the Docker daemon doesn't answer within 20 s", hint="look at the daemon's log") from error
@@ -127,6 +141,8 @@ def locked(paths: Paths, *, timeout: float = 900) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise LabHostError("another lab host command is still running", hint="wait for it, then try again") from None
+                    raise LabHostError(
+                        "another lab host command is still running", hint="wait for it, then try again"
+                    ) from None
                 time.sleep(0.5)
         yield

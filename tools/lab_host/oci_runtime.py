@@ -2,20 +2,26 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An OCI runtime in front of runc, for hosts that lack CAP_SYS_RESOURCE (installed by ``tools.lab_host``, run by containerd).
+"""An OCI runtime in front of runc, for hosts that lack CAP_SYS_RESOURCE (installed by ``tools.lab_host``).
 
 A privileged container asks for every capability, and runc refuses to grant one that the host itself doesn't have
-("unable to apply caps"). So this program takes CAP_SYS_RESOURCE out of a bundle's ``config.json`` and of the file behind
-``exec --process``, raises ``oomScoreAdj`` to the host's own (lowering it needs the same capability), and becomes runc.
+("unable to apply caps"). So this program takes CAP_SYS_RESOURCE out of a bundle's ``config.json`` and of the file
+behind ``exec --process``, raises ``oomScoreAdj`` to the host's own (lowering it needs the same capability), and becomes
+runc.
 
-It is copied out of the checkout and run by the system's own Python with ``-IS``, maybe an old one, several times for each
-container: so it stands alone, imports little, and does nothing at all for the calls that it needn't change.
+It is copied out of the checkout and run by the system's own Python with ``-IS``, maybe an old one, several times for
+each container: so it stands alone, imports little, and does nothing at all for the calls that it needn't change.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+
+TYPE_CHECKING = False  # what typing's own constant is to a type checker, without the 10 ms that its import takes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["MISSING", "edit_bundle", "edit_process", "main", "option", "subcommand"]
 
@@ -26,7 +32,7 @@ GLOBAL_WITH_VALUE = frozenset({"--root", "--log", "--log-format", "--criu", "--r
 
 
 def subcommand(argv: list[str]) -> tuple[str, list[str]]:
-    """The subcommand of a runc command line (without the program's name) and what follows it; ``("", [])`` without one."""
+    """The subcommand of a runc command line (without the program's name) and what follows; ``("", [])`` without one."""
     index = 0
     while index < len(argv):
         word = argv[index]
@@ -47,8 +53,8 @@ def option(words: list[str], *names: str) -> str | None:
     return None
 
 
-def edit_process(process: dict, oom_score_adj: int) -> bool:  # type: ignore[type-arg]  # OCI JSON of any shape
-    """Change an OCI ``process`` object in place: no CAP_SYS_RESOURCE, no ``oomScoreAdj`` below the host's. True if changed."""
+def edit_process(process: dict[str, Any], oom_score_adj: int) -> bool:
+    """Change an OCI ``process`` in place: no CAP_SYS_RESOURCE, no ``oomScoreAdj`` below the host's. True if changed."""
     changed = False
     for name, granted in (process.get("capabilities") or {}).items():
         if granted and MISSING in granted:
@@ -61,13 +67,13 @@ def edit_process(process: dict, oom_score_adj: int) -> bool:  # type: ignore[typ
     return changed
 
 
-def edit_bundle(config: dict, oom_score_adj: int) -> bool:  # type: ignore[type-arg]  # OCI JSON of any shape
+def edit_bundle(config: dict[str, Any], oom_score_adj: int) -> bool:
     """The same for a whole bundle configuration (``config.json``). True if it was changed."""
     process = config.get("process")
-    return bool(process) and edit_process(process, oom_score_adj)
+    return process is not None and edit_process(process, oom_score_adj)
 
 
-def _rewrite(path: str, edit) -> None:  # type: ignore[no-untyped-def]  # typing's import costs a container 10 ms
+def _rewrite(path: str, edit: Callable[[dict[str, Any], int], bool]) -> None:
     """Edit a JSON file in place, atomically and with its mode kept; untouched when there is nothing to change."""
     import json  # here and not above: most calls never need it
 

@@ -77,7 +77,9 @@ def _apt(words: list[str], paths: Paths) -> None:
         # invoke-rc.d starts nothing in runlevel 1: the daemon is started by us then, and so can be stopped by us.
         environment["RUNLEVEL"] = "1"
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q", *words]
-    answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if answer.returncode:
         said = " / ".join((answer.stderr or answer.stdout).strip().splitlines()[-3:])
         raise LabHostError(f"apt-get {words[0]} failed: {said}", hint="run it by hand, then try again")

@@ -17,7 +17,7 @@ __all__ = ["install", "installed", "program", "remove"]
 
 
 def program(source: str, python: str) -> str:
-    """The runtime's source as a program: its first line names the system's Python, isolated and without site packages."""
+    """The source as a program: its first line names the system's Python, isolated and without site packages."""
     return f"#!{python} -IS\n{source}"
 
 
@@ -34,7 +34,7 @@ def installed(paths: Paths) -> bool:
 
 
 def install(paths: Paths) -> bool:
-    """Put the runtime and its entry in Docker's daemon.json in place. True if anything changed (the daemon must read it)."""
+    """Put the runtime and its entry in daemon.json in place. True if anything changed (the daemon must read it)."""
     python = system_python()
     if python is None:
         raise LabHostError("the OCI runtime needs a system-wide Python", hint="install python3-minimal")
@@ -58,7 +58,7 @@ def install(paths: Paths) -> bool:
 
 
 def remove(paths: Paths) -> bool:
-    """Take the entry out of daemon.json, which becomes what it was, and remove the runtime. True if anything was there."""
+    """Take the entry out of daemon.json, which becomes what it was, and remove the runtime. True if there was any."""
     content = _read(paths.daemon_json)
     before, written = _read(paths.kept / "daemon.json.before"), _read(paths.kept / "daemon.json.written")
     after = daemon_json.restored(content, before=before, written=written)

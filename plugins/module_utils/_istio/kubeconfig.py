@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kubeconfig inside a remote secret: built, and judged as istiod judges it; in memory only (used by `remote_secret`).
+"""The kubeconfig inside a remote secret: built, and judged as istiod does; in memory only (used by `remote_secret`).
 
 What istiod accepts: client-go's validation, then `sanitizeKubeConfig` of Istio's `pkg/kube/util.go`, which looks at
 every user of the file, not only at the chosen one.
@@ -68,13 +68,13 @@ def build(cluster: str, access: Access) -> str:
         "current-context": cluster,
         "users": [{"name": cluster, "user": {"token": access.token or ""}}],
     }
-    return str(yaml.dump(config, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False))
+    return str(yaml.safe_dump(config, sort_keys=False))
 
 
 def judge(text: str) -> Judged:
     """What a kubeconfig text holds and whether istiod would accept it; never raises, never quotes a secret."""
     try:
-        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        config = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return Judged("malformed", refused="it isn't YAML")
     if not isinstance(config, Mapping):
@@ -133,9 +133,7 @@ def _kind(user: Mapping[str, Any]) -> Kind:
     return "password" if user.get("username") else "none"
 
 
-def _refusal(
-    users: Iterable[Mapping[str, Any]], cluster: Mapping[str, Any], user: Mapping[str, Any]
-) -> str | None:
+def _refusal(users: Iterable[Mapping[str, Any]], cluster: Mapping[str, Any], user: Mapping[str, Any]) -> str | None:
     for each in users:
         provider = each.get("auth-provider")
         if provider and not (isinstance(provider, Mapping) and provider.get("name") == "oidc"):

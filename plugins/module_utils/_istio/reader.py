@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a primary may do at a site: the reader's objects there and the rights that istiod needs (used by `remote_secret`).
+"""What a primary may do at a site: the reader's objects and the rights that istiod needs (used by `remote_secret`).
 
 The rights are those that the code of istiod (1.32 development tree) uses at a remote cluster: the registry's informers
 (`pilot/pkg/serviceregistry/kube/controller`), the credentials controller, the CRD watcher, the namespace controller
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
 __all__ = [
     "CLUSTER_ANNOTATION",
@@ -32,7 +33,7 @@ __all__ = [
 
 Json = Mapping[str, Any]
 
-LABELS: Json = {"edge.mesh/set": "site-reader", "edge.mesh/origin": "created"}
+LABELS: Json = {ownership.SET: "site-reader", ownership.ORIGIN: "created"}
 PRIMARY_ANNOTATION = "edge.mesh/primary"
 CLUSTER_ANNOTATION = "edge.mesh/cluster"
 
@@ -148,14 +149,14 @@ def path_of(body: Json) -> str:
 
 
 def differences(wanted: Json, live: Json | None) -> list[str]:
-    """The fields of ``wanted`` that the live object lacks or holds otherwise, as dotted paths; fields of others don't count."""
+    """The fields of ``wanted`` that the live object lacks or holds otherwise, as dotted paths."""
     if live is None:
         return ["is missing"]
     return _differing(wanted, live, "")
 
 
-def missing_rights(reader: Reader, review: Json) -> list[str]:
-    """The rights that a SelfSubjectRulesReview (made as the reader, in its namespace) doesn't show, as ``list pods``.
+def missing_rights(review: Json) -> list[str]:
+    """The rights that a SelfSubjectRulesReview (by the reader, in its namespace) doesn't show, as ``list pods``.
 
     A review that calls itself incomplete (an authoriser that can't list its rules) is no proof: then nothing is missed.
     """

@@ -13,11 +13,12 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio import tokens
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, Judged, judge, same_ca
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
 __all__ = [
     "MULTICLUSTER_LABEL",
@@ -35,23 +36,24 @@ __all__ = [
 ]
 
 Json = Mapping[str, Any]
-TokenType = Literal["bound", "static"]
 
 MULTICLUSTER_LABEL = "istio/multiCluster"
 CLUSTER_NAME_ANNOTATION = "networking.istio.io/cluster"
-_ORIGIN_LABEL = "edge.mesh/origin"
 
 _SLACK = 60.0  # seconds by which a token may live longer than wished: clocks differ
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The credential that a primary should have for ``cluster``; spans in seconds, ``renew_before`` None = a third."""
+    """The credential that a primary should have for ``cluster``: a token that ends, or a ``static`` one that doesn't.
+
+    ``ttl`` and ``renew_before`` are seconds, the latter None for a third of the token's life.
+    """
 
     cluster: str
     access: Access
     subject: str
-    token_type: TokenType
+    static: bool
     ttl: float
     renew_before: float | None
 
@@ -103,7 +105,7 @@ def body(cluster: str, text: str) -> dict[str, Any]:
         "metadata": {
             "name": name_of(cluster),
             "namespace": SYSTEM_NAMESPACE,
-            "labels": {MULTICLUSTER_LABEL: "true", "edge.mesh/set": "remote-secret", _ORIGIN_LABEL: "created"},
+            "labels": {MULTICLUSTER_LABEL: "true", ownership.SET: "remote-secret", ownership.ORIGIN: "created"},
             "annotations": {CLUSTER_NAME_ANNOTATION: cluster},
         },
         "type": "Opaque",
@@ -113,7 +115,7 @@ def body(cluster: str, text: str) -> dict[str, Any]:
 
 def is_ours(secret: Json) -> bool:
     """Whether we made this Secret."""
-    return (secret["metadata"].get("labels") or {}).get(_ORIGIN_LABEL) == "created"
+    return ownership.origin_of(secret) == "created"
 
 
 def read(secret: Json, cluster: str) -> Live:
@@ -166,7 +168,7 @@ def plan(wanted: Wanted, live: Live | None, *, now: float, accepted: bool | None
 def renewal_window(wanted: Wanted, lifetime: float) -> float:
     """How many seconds before its end a token of ``lifetime`` seconds is renewed.
 
-    A server may give less than was wished. The window never reaches two thirds of what it gave, or every run would renew.
+    A server may give less than was wished: the window stays below two thirds of that, or every run would renew.
     """
     if wanted.renew_before is None:
         return lifetime / 3
@@ -199,7 +201,7 @@ def _token_reasons(wanted: Wanted, live: Live, now: float) -> list[str]:
         reasons.append(f"the token belongs to {claims.subject}, wanted {wanted.subject}")
     if claims.secret is None:
         reasons.append("the token isn't bound to a Secret and so can't be revoked")
-    if wanted.token_type == "static":  # noqa: S105 - a kind of token, no token
+    if wanted.static:
         return reasons if claims.expires is None else [*reasons, "the token is bound, wanted static"]
     if claims.expires is None:
         return [*reasons, "the token never expires, wanted a bound one"]

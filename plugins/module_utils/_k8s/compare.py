@@ -34,7 +34,9 @@ _FILLED_IN: Mapping[tuple[str, str], Any] = {
 _QUANTITIES = frozenset({"limits", "requests", "hard", "capacity", "sizeLimit", "divisor"})
 _QUANTITY = re.compile(r"^([+-]?[0-9.]+)(?:[eE]([+-]?[0-9]+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?)$")
 _SCALE = {"": Decimal(1)}
-_SCALE |= {unit: Decimal(1000) ** power for unit, power in zip("numkMGTPE", (-3, -2, -1, 1, 2, 3, 4, 5, 6), strict=True)}
+_SCALE |= {
+    unit: Decimal(1000) ** power for unit, power in zip("numkMGTPE", (-3, -2, -1, 1, 2, 3, 4, 5, 6), strict=True)
+}
 _SCALE |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
 
 
@@ -98,7 +100,9 @@ def _walk_list(desired: list[Any], live: Any, fields: Fields, path: tuple[str, .
     for item in desired:
         field = next((field for field in left if _is_item(field, item)), None)
         if field is None:
-            yield _unowned(item, next((other for other in present if same(item, other, path)), None), (*path, _label(item)))
+            yield _unowned(
+                item, next((other for other in present if same(item, other, path)), None), (*path, _label(item))
+            )
             continue
         left.remove(field)
         other = next((other for other in present if _is_item(field, other)), None)
@@ -156,9 +160,9 @@ def same(desired: Any, live: Any, path: tuple[str, ...] = ()) -> bool:
     if isinstance(desired, dict) and isinstance(live, dict):
         holder = next((part for part in reversed(path) if not part.startswith("[")), "")
         extra = (name for name in live if name not in desired)
-        return all(
-            name in live and same(value, live[name], (*path, name)) for name, value in desired.items()
-        ) and all(_FILLED_IN.get((holder, name)) == live[name] for name in extra)
+        return all(name in live and same(value, live[name], (*path, name)) for name, value in desired.items()) and all(
+            _FILLED_IN.get((holder, name)) == live[name] for name in extra
+        )
     if isinstance(desired, list) and isinstance(live, list):
         return len(desired) == len(live) and all(
             same(one, other, path) for one, other in zip(desired, live, strict=True)
@@ -207,10 +211,10 @@ def _leave(desired: Any, ours: Fields, theirs: Fields, path: tuple[str, ...], le
     if isinstance(desired, list):
         items = []
         for item in desired:
-            field = next((field for field in theirs if field.startswith("k:") and _is_item(field, item)), None)
-            if field is None:
+            key = next((name for name in theirs if name.startswith("k:") and _is_item(name, item)), None)
+            if key is None:
                 items.append(item)
             else:
-                items.append(_leave(item, ours.get(field, {}), theirs[field], (*path, _label(item)), left))
+                items.append(_leave(item, ours.get(key, {}), theirs[key], (*path, _label(item)), left))
         return items
     return desired

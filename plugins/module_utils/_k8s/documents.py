@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -55,7 +55,7 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Loader(_Base):  # type: ignore[misc]  # the base is chosen at run time
     """YAML as Kubernetes' own tools read it: no dates and no base-60 numbers, both stay strings."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 _SCALARS = (
@@ -75,7 +75,7 @@ for _name, _pattern, _first in _SCALARS:
 def from_yaml(text: str, source: str) -> list[Any]:
     """The non-empty documents of a YAML text; ``source`` names it in the MeshError for what isn't YAML."""
     try:
-        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]  # noqa: S506
+        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # only the place is told: the parser's message may quote a secret
         mark = getattr(error, "problem_mark", None)
@@ -121,7 +121,7 @@ def clean(item: Mapping[str, Any], *, status: bool = False) -> Object:
     A Secret's ``stringData`` becomes ``data``, as the server stores it. Raises MeshError for labels or annotations
     that aren't strings, which the server would refuse with a message that names no object.
     """
-    result = _without_nulls(item)
+    result: Object = _without_nulls(item)
     metadata = {name: value for name, value in result.get("metadata", {}).items() if name not in _SERVER_METADATA}
     if status:
         identity = {name: metadata[name] for name in ("name", "namespace") if name in metadata}

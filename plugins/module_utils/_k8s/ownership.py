@@ -13,14 +13,16 @@ also holds an entry of ours.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER
 
 __all__ = [
-    "ORIGIN", "RESPECTED", "SET", "Fields", "Origin", "applies", "fields_of", "item_key", "managers_of", "merged",
-    "origin_of", "selector", "set_of",
+    "ORIGIN", "RESPECTED", "SET", "Fields", "Origin", "applies", "check_set_name", "fields_of", "item_key",
+    "managers_of", "merged", "origin_of", "selector", "set_of",
 ]  # fmt: skip
 
 SET = "edge.mesh/set"
@@ -35,21 +37,37 @@ RESPECTED = (
 )  # fmt: skip
 
 
+def check_set_name(name: str | None) -> str | None:
+    """The name of a set, which must be fit for a label's value; raises MeshError."""
+    if name is not None and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise MeshError(f"'{name}' can't name a set", why="only lower case letters, digits and inner hyphens can")
+    return name
+
+
 def selector(set_name: str) -> str:
     """The label selector of a set's objects."""
     return f"{SET}={set_name}"
 
 
 def origin_of(live: Mapping[str, Any]) -> Origin | None:
-    """How the object came to us, None if it isn't ours (label and managedFields must agree)."""
-    labels = live["metadata"].get("labels") or {}
-    origin = labels.get(ORIGIN)
-    if origin not in ("created", "adopted") or fields_of(live) is None:
+    """How the object came to us, None if it isn't ours.
+
+    The label counts only together with an entry of ours in ``managedFields``. Where hands took the label away, the
+    entry stays: such an object was ``created`` by us if nobody else but controllers declares anything of it.
+    """
+    if fields_of(live) is None or any(
+        owner.get("controller") for owner in live["metadata"].get("ownerReferences") or []
+    ):
         return None
-    owners = live["metadata"].get("ownerReferences") or []
-    if any(owner.get("controller") for owner in owners):
-        return None
-    return "created" if origin == "created" else "adopted"
+    label = (live["metadata"].get("labels") or {}).get(ORIGIN)
+    if label in ("created", "adopted"):
+        return "created" if label == "created" else "adopted"
+    others = (
+        entry
+        for entry in live["metadata"].get("managedFields") or []
+        if entry.get("manager") not in (FIELD_MANAGER, *RESPECTED) and not entry.get("subresource")
+    )
+    return "adopted" if any(entry.get("fieldsV1") for entry in others) else "created"
 
 
 def set_of(live: Mapping[str, Any]) -> str | None:

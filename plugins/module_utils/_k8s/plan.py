@@ -89,10 +89,10 @@ def plan_present(ref: Ref, desired: Object, live: Mapping[str, Any] | None, rule
         return Create(_labelled(desired, "created", rules.set_name))
     origin = ownership.origin_of(live)
     held_by = ownership.set_of(live)
-    ours = origin is not None and held_by == rules.set_name
+    # an object of ours whose set label is gone was applied without a set, or a hand took the label: it joins this set
+    ours = origin is not None and held_by in (rules.set_name, None)
     if origin is not None and not ours:
-        whose = f"set '{held_by}'" if held_by else "a call without a set"
-        return Refuse(f"it belongs to {whose}", "name each object in one set only")
+        return Refuse(f"it belongs to set '{held_by}'", "name each object in one set only")
     if not ours and not rules.adopt:
         return Refuse("it is there already and not ours", "set adopt: true to take it over, or leave it out")
     body = _labelled(desired, origin or "adopted", rules.set_name)

@@ -81,6 +81,7 @@ class Result:
     intermediates: list[Entry] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    remaining: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -105,7 +106,10 @@ def ensure_present(request: Request, *, now: datetime, check: bool) -> Result:
     """Root and intermediates as wanted; ``check`` writes nothing. Raises MeshError, and has then changed nothing."""
     store = Store(request.path)
     with store.locked(write=not check):
-        return _Run(request, store, now, check).present()
+        result = _Run(request, store, now, check).present()
+        coming = {entry.name for entry in result.intermediates if entry.action in ("issued", "imported")}
+        result.remaining = sorted({*store.names(), *coming})
+        return result
 
 
 def ensure_absent(request: Request, *, check: bool) -> Result:
@@ -132,6 +136,8 @@ def ensure_absent(request: Request, *, check: bool) -> Result:
                 offline.forget(store, name)
         if everything and not check and result.changed:
             store.remove_all()
+        gone = {entry.name for entry in result.intermediates}
+        result.remaining = [name for name in store.names() if name not in gone]
     return result
 
 

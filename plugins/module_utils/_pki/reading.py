@@ -33,6 +33,7 @@ __all__ = [
     "basic_constraints",
     "facts_of",
     "fingerprint_of",
+    "hash_of",
     "key_is_encrypted",
     "key_type_of",
     "read_certificates",
@@ -175,6 +176,20 @@ def basic_constraints(certificate: x509.Certificate) -> tuple[bool, int | None]:
     return value.ca, value.path_length
 
 
+def hash_of(certificate: x509.Certificate) -> str:
+    """The hash of its signature, as ``sha256``; empty for a kind of signature without one."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return ""
+    return algorithm.name if algorithm else ""
+
+
+def _hex(number: int) -> str:
+    digits = f"{number:X}"
+    return digits.zfill(len(digits) + len(digits) % 2)
+
+
 def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
     return ", ".join(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
 
@@ -182,18 +197,17 @@ def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
 def facts_of(certificate: x509.Certificate) -> CertFacts:
     """What the plan and the results say about a certificate."""
     is_ca, path_length = basic_constraints(certificate)
-    algorithm = certificate.signature_hash_algorithm
     return CertFacts(
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
-        serial=f"{certificate.serial_number:X}",
+        serial=_hex(certificate.serial_number),
         fingerprint=fingerprint_of(certificate),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key_type=key_type_of(certificate.public_key()),
         is_ca=is_ca,
         path_length=path_length,
-        signature_hash=algorithm.name if algorithm else "",
+        signature_hash=hash_of(certificate),
         common_name=_attribute(certificate.subject, NameOID.COMMON_NAME),
         organization=_attribute(certificate.subject, NameOID.ORGANIZATION_NAME),
     )

@@ -28,6 +28,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import (
     ca_problems,
     find_chain,
     is_self_signed,
+    signature_problems,
     time_problems,
 )
 
@@ -77,14 +78,10 @@ def stored_chain(files: Mapping[str, bytes] | None, path: str) -> Chain | None:
         raise MeshError(f"{where} is missing", why=f"{path}/root holds {', '.join(files)}", hint=hint)
     try:
         roots = read_certificates(files["root-cert.pem"], where)
-        above = (
-            read_certificates(files["signer-cert.pem"], f"{path}/root/signer-cert.pem")
-            if "signer-cert.pem" in files
-            else []
-        )
+        name = "signer-cert.pem"
+        above = read_certificates(files[name], f"{path}/root/{name}") if name in files else []
     except MeshError as error:
-        error.hint = error.hint or hint
-        raise MeshError(error.what, why=error.why, hint=error.hint) from None
+        raise MeshError(error.what, why=error.why, hint=error.hint or hint) from None
     return Chain((*above, roots[0]))
 
 
@@ -93,6 +90,10 @@ def given_chain(spec: RootSpec, now: datetime) -> Chain | None:
     if spec.certificate is None:
         return None
     found = read_certificates(read_file(spec.certificate), spec.certificate)
+    for certificate in found:
+        weak = signature_problems(certificate)
+        if weak:
+            raise MeshError(f"{spec.certificate}: '{certificate.subject.rfc4514_string()}' {weak[0]}")
     anchors = [certificate for certificate in found if is_self_signed(certificate)]
     if not anchors:
         ends = found[-1].issuer.rfc4514_string()

@@ -38,7 +38,7 @@ _RENAME_EXCHANGE = 2
 
 @dataclass(frozen=True)
 class Store:
-    """The directory ``path``; ``name`` is always a bundle's path below it ("root", "hub", "requests/hub")."""
+    """The directory ``path``; ``name`` is always a bundle's path below it ("root", "centre", "requests/centre")."""
 
     path: str
 

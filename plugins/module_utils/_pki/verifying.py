@@ -16,11 +16,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import InvalidSignature, rsa, x509
+from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import (
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    rsa,
+    x509,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._pki.model import BUNDLE_FILES, day
 from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
     basic_constraints,
     fingerprint_of,
+    hash_of,
     key_type_of,
     read_certificates,
     read_private_key,
@@ -30,9 +36,9 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
 if TYPE_CHECKING:
     from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import PrivateKey
 
-__all__ = ["bundle_problems", "ca_problems", "find_chain", "is_self_signed", "time_problems"]
+__all__ = ["bundle_problems", "ca_problems", "find_chain", "is_self_signed", "signature_problems", "time_problems"]
 
-_WEAK_HASHES = ("md5", "sha1")
+_WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
 _EC_TYPES = ("ecdsa-p256", "ecdsa-p384")
 _LONGEST_CHAIN = 8
 
@@ -46,7 +52,7 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether ``issuer`` signed ``certificate``, by name and signature; what it may sign isn't looked at."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
 
@@ -70,10 +76,13 @@ def ca_problems(certificate: x509.Certificate, *, below: int = 0) -> list[str]:
         problems.append(f"allows {path_length} intermediates below it, and {below} would be needed (path length)")
     if not _may_sign(certificate):
         problems.append("may not sign certificates (key usage)")
-    algorithm = certificate.signature_hash_algorithm
-    if algorithm is not None and algorithm.name in _WEAK_HASHES:
-        problems.append(f"is signed with {algorithm.name.upper().replace('SHA1', 'SHA-1')}, which proxies don't accept")
     return problems + _key_problems(certificate)
+
+
+def signature_problems(certificate: x509.Certificate) -> list[str]:
+    """Why nobody checks its signature any more; a root that is trusted as it is needs none."""
+    name = hash_of(certificate)
+    return [f"is signed with {_WEAK_HASHES[name]}, which is not accepted any more"] if name in _WEAK_HASHES else []
 
 
 def _may_sign(certificate: x509.Certificate) -> bool:
@@ -114,6 +123,7 @@ def chain_problems(chain: Sequence[x509.Certificate], now: datetime | None) -> l
         # A self-issued certificate doesn't count for the path length (RFC 5280, 4.2.1.9).
         below = sum(1 for lower in chain[:position] if lower.subject != lower.issuer)
         faults = ca_problems(certificate, below=below) + (time_problems(certificate, now) if now else [])
+        faults += signature_problems(certificate) if position < len(chain) - 1 else []
         problems += [f"{said} {fault}" for fault in faults]
         if position and certificate.not_valid_after_utc < chain[0].not_valid_after_utc:
             problems.append(f"the certificate outlives {said}, which ends on {day(certificate.not_valid_after_utc)}")
@@ -168,5 +178,6 @@ def _fit_problems(
         return [*problems, "root-cert.pem isn't the root"]
     chain = find_chain(leaf, pool, roots if root is None else [root])
     if not chain:
-        return [*problems, "no chain leads from ca-cert.pem through cert-chain.pem to the root"]
+        weak = [f"a certificate {fault}" for entry in [leaf, *pool] for fault in signature_problems(entry)]
+        return [*problems, *weak, "no chain leads from ca-cert.pem through cert-chain.pem to the root"]
     return problems + chain_problems(chain, now)

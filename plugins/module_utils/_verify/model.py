@@ -9,17 +9,17 @@ Plain values and one Protocol; nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Verdict
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 
-__all__ = ["RERUN", "Api", "Command", "Connect", "Finding", "Json", "Primary", "Site", "unknown"]
+__all__ = ["RERUN", "Api", "Command", "Finding", "Json", "Primary", "Site", "unknown"]
 
 Json = Mapping[str, Any]
+Words = list[str]  # inside `Api`, `list` is a method
 
 RERUN = "run site.yml again for this site"
 
@@ -78,11 +78,7 @@ class Api(Protocol):
     def get(self, path: str, **query: Any) -> dict[str, Any] | None: ...
     def list(self, path: str, **query: Any) -> list[dict[str, Any]]: ...
     def create(self, path: str, body: Mapping[str, Any], **query: Any) -> dict[str, Any]: ...
-    def exec(self, namespace: str, pod: str, container: str, command: list[str], *, timeout: float) -> Command: ...
-
-
-# (kubeconfig, context, site) -> a connected API; raises MeshError if the kubeconfig can't be used
-Connect = Callable[[str, str | None, str], AbstractContextManager[Api]]
+    def exec(self, namespace: str, pod: str, container: str, command: Words, *, timeout: float) -> Command: ...
 
 
 def unknown(error: MeshError, **evidence: Any) -> Finding:

@@ -10,34 +10,34 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 __all__ = ["WORKERS", "each"]
-
-T = TypeVar("T")
 
 WORKERS = 32
 _GRACE = 1.0  # seconds that a job may need after its own deadline to say what it has
 
 
-def each(jobs: Mapping[str, Callable[[], T]], seconds: float, late: Callable[[str], T]) -> dict[str, T]:
+def each[T](jobs: Mapping[str, Callable[[], T]], seconds: float, late: Callable[[str], T]) -> dict[str, T]:
     """The results of all jobs by name, in the order given; ``late(name)`` for those that didn't end in time.
 
-    A job keeps its own deadline of ``seconds`` and mustn't raise. One that hangs all the same (in name resolution, say)
-    is left behind in a daemon thread. More than ``WORKERS`` jobs run in turns.
+    A job keeps its own deadline of ``seconds``. One that hangs all the same (in name resolution, say) is left behind in
+    a daemon thread. More than ``WORKERS`` jobs run in turns. What a job raises is a bug, and is raised here again.
     """
     results: dict[str, T] = {}
+    bugs: list[Exception] = []
     waiting: queue.SimpleQueue[tuple[str, Callable[[], T]]] = queue.SimpleQueue()
     for item in jobs.items():
         waiting.put(item)
 
     def work() -> None:
-        while True:
+        while not waiting.empty():
             try:
                 name, job = waiting.get_nowait()
+                results[name] = job()
             except queue.Empty:
                 return
-            results[name] = job()
+            except Exception as error:  # told in the caller's thread
+                bugs.append(error)
 
     threads = [threading.Thread(target=work, daemon=True) for _index in range(min(WORKERS, len(jobs)))]
     for thread in threads:
@@ -46,5 +46,7 @@ def each(jobs: Mapping[str, Callable[[], T]], seconds: float, late: Callable[[st
     end = time.monotonic() + (seconds + _GRACE) * turns
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
+    if bugs:
+        raise bugs[0]
     done = dict(results)
     return {name: done[name] if name in done else late(name) for name in jobs}

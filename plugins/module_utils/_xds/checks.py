@@ -46,7 +46,7 @@ def cluster_synced(site: Site, snapshot: Snapshot) -> Finding:
         if site.is_primary:
             hint = f"istiod runs under another cluster name: set global.multiCluster.clusterName to {site.cluster}"
         else:
-            hint = f"the primary needs a remote secret whose key is {site.cluster}: run site.yml for this site"
+            hint = f"the primary needs a remote secret with the key {site.cluster}; if it is there, restart istiod"
         return Finding("failed", evidence, hint)
     if any(status != "synced" for status in evidence["states"].values()):
         return Finding("failed", evidence, _not_synced_hint(evidence["states"].values()))
@@ -126,6 +126,7 @@ def endpoints_of_other_networks(
     known = {(gateway.address, gateway.port) for gateway in gateways}
     counts: Counter[str] = Counter()
     wrong: list[dict[str, Any]] = []
+    stale = False
     for endpoint in endpoints:
         given = _ip_addresses(mesh.gateway_addresses.get(endpoint.cluster, ()))
         through = endpoint.address in given if given else (endpoint.address, endpoint.port) in known
@@ -138,6 +139,7 @@ def endpoints_of_other_networks(
         else:
             address = f"{endpoint.address}:{endpoint.port}"
             wrong.append({"service": endpoint.service, "address": address, "cluster": endpoint.cluster})
+            stale = stale or (endpoint.address, endpoint.port) in known
     others = sorted({network for network in networks.values() if network != site.network})
     without = [network for network in others if network not in {gateway.network for gateway in gateways}]
     evidence: dict[str, Any] = {
@@ -151,7 +153,10 @@ def endpoints_of_other_networks(
         evidence["without_cluster"] = counts["unlabelled"]
     if wrong:
         evidence |= {"wrong": wrong[:_MANY], "wrong_count": len(wrong), "without_gateway": without}
-        hint = "these are pods that can't be reached from here: that network's gateway has no address, or no label"
+        if stale:
+            hint = "istiod has another address for that gateway than the inventory: its Service's address is an old one"
+        else:
+            hint = "these are pods that can't be reached from here: that network's gateway has no address, or no label"
         return Finding("failed", evidence, hint)
     if without:
         hint = f"istiod knows no gateway of {', '.join(without)}: check gateway.address there"

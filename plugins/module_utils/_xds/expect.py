@@ -19,6 +19,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 try:
     import jmespath
     from jmespath import exceptions, functions
+
     MISSING: str | None = None
 except ImportError as error:
     MISSING = str(error)

@@ -82,13 +82,17 @@ class _Apis:
             self._open.append(api)
         return api
 
-    @property
-    def requests(self) -> int:
+    def close(self) -> int:
+        """Close all; the number of requests that they sent."""
         with self._lock:
+            for api in self._open:
+                api.close()
             return sum(api.requests for api in self._open)
 
 
-def examine(request: Request, connect: Connect = _connect) -> dict[str, Any]:
+def examine(
+    request: Request, connect: Connect = _connect, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Any]:
     """The module's return values: ``healthy``, ``checks``, ``clusters``, ``proxies``, ``replicas``, ``gateways``,
     ``expectations``, ``requests``.
 
@@ -104,7 +108,9 @@ def examine(request: Request, connect: Connect = _connect) -> dict[str, Any]:
     snapshots: list[Snapshot] = []
     walks = [_walk(site, access, request, apis, primary) for site, access in request.sites]
     watch = timed()
-    gather([lambda: _ask_istiod(request, primary, snapshots.append), *(walk.run for walk in walks)], _wall(request))
+    gather(
+        [lambda: _ask_istiod(request, primary, snapshots.append, sleep), *(walk.run for walk in walks)], _wall(request)
+    )
     took = watch()
     snapshot = snapshots[-1] if snapshots else _STILL_ASKING
     records = [
@@ -112,7 +118,7 @@ def examine(request: Request, connect: Connect = _connect) -> dict[str, Any]:
         for (site, _access), walk in zip(request.sites, walks, strict=True)
         for entry in [*_istiod_records(site, request.mesh, snapshot, took), *walk.records()]
     ]
-    return _result(request, snapshot, records, apis.requests)
+    return _result(request, snapshot, records, apis.close())
 
 
 def _wall(request: Request) -> float:
@@ -141,7 +147,9 @@ def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: Ap
     )
 
 
-def _ask_istiod(request: Request, primary: Api, publish: Callable[[Snapshot], None]) -> None:
+def _ask_istiod(
+    request: Request, primary: Api, publish: Callable[[Snapshot], None], sleep: Callable[[float], None]
+) -> None:
     def settled(snapshot: Snapshot) -> bool:
         return all(
             finding.verdict == "ok"
@@ -156,6 +164,7 @@ def _ask_istiod(request: Request, primary: Api, publish: Callable[[Snapshot], No
         address=request.primary_address,
         settled=settled,
         publish=publish,
+        sleep=sleep,
     )
 
 

@@ -40,7 +40,9 @@ def request_certificate(
     try:
         return _judge(chain, workload.public_bytes(key), mesh, roots_pem, now)
     except MeshError as error:
-        return Finding("failed", {"error": str(error)}, "workloads of this site can't verify each other: check the roots")
+        return Finding(
+            "failed", {"error": str(error)}, "workloads of this site can't verify each other: check the roots"
+        )
 
 
 def _judge(chain: tuple[str, ...], public_key: bytes, mesh: Mesh, roots_pem: str, now: datetime) -> Finding:
@@ -106,4 +108,6 @@ def _hint(evidence: Mapping[str, Any], site: Site, code: str) -> str:
         return "the site's API itself refuses the token: check its service account issuer and the clocks"
     if code == "DEADLINE_EXCEEDED":
         return "istiod waits for the site's API: it can't reach the address in the remote secret"
-    return "istiod can't have the token reviewed: the remote secret's credential or API address is wrong, or has no right"
+    return (
+        "istiod can't have the token reviewed: the remote secret's credential or API address is wrong, or has no right"
+    )

@@ -37,6 +37,7 @@ def probe_pod(mesh: Mesh) -> dict[str, Any]:
         "metadata": {"generateName": "edge-mesh-probe-", "labels": labels},
         "spec": {
             "containers": [container],
+            "serviceAccountName": "default",
             "automountServiceAccountToken": False,
             "securityContext": {
                 "runAsNonRoot": True,
@@ -78,5 +79,7 @@ def refusal(status: int, why: str) -> Finding:
     if "x509" in why or "certificate" in why:
         return Finding("failed", evidence, "the webhook has no or a wrong CA bundle: is istiod allowed to write it?")
     if "webhook" in why:
-        return Finding("failed", evidence, "the site's API can't call the primary's webhook: check 15017 on the gateway")
+        return Finding(
+            "failed", evidence, "the site's API can't call the primary's webhook: check 15017 on the gateway"
+        )
     return Finding("failed", evidence, "a pod with a sidecar would be refused at this site")

@@ -94,6 +94,9 @@ def watch(
     except MeshError as error:
         publish(Snapshot(error=error.message))
         return
+    if not pods:
+        publish(Snapshot())
+        return
     given = reach.split_address(address) if address and len(pods) == 1 else None
     sessions = [_Session(api, mesh, pod, roots, token, deadline, given) for pod in pods]
     try:

@@ -56,7 +56,7 @@ _ERROR_LENGTH = 500
 
 
 def short_type(type_url: str) -> str:
-    """``CDS`` for ``type.googleapis.com/envoy.config.cluster.v3.Cluster``; a type's last word if it has no short name."""
+    """``CDS`` for ``type.googleapis.com/envoy.config.cluster.v3.Cluster``; else the type's last word."""
     word = type_url.rpartition(".")[2]
     return _SHORT.get(word, word)
 
@@ -155,7 +155,9 @@ def _objects(payload: bytes, name: str) -> Sequence[Mapping[str, Any]]:
     if value is None:  # Go's nil slice
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise MeshError(f"istiod's answer to {name} can't be read", why=f"expected a list of objects, got {value!r:.100}")
+        raise MeshError(
+            f"istiod's answer to {name} can't be read", why=f"expected a list of objects, got {value!r:.100}"
+        )
     return value
 
 

@@ -30,9 +30,8 @@ Address = tuple[str, int]
 def split_address(text: str, default_port: int = XDS_PORT) -> Address:
     """Host and port of ``host``, ``host:port``, ``[v6]:port`` or a bare IPv6 address; raises MeshError otherwise."""
     host, colon, port = text.rpartition(":")
-    if text.count(":") > 1 and not text.startswith("["):
-        host, colon, port = text, "", ""
-    elif not colon or text.endswith("]"):
+    bare_v6 = text.count(":") > 1 and not text.startswith("[")
+    if bare_v6 or not colon or text.endswith("]"):
         host, colon, port = text, "", ""
     host = host.strip("[]")
     number = int(port) if port.isascii() and port.isdigit() else 0
@@ -92,7 +91,9 @@ def handshake(address: Address, server_name: str, roots_pem: str, timeout: float
         return Finding("failed", evidence, "is it istiod that listens there, and is it overloaded?")
     except OSError as error:
         evidence["error"] = getattr(error, "reason", None) or error.strerror or str(error)
-        return Finding("failed", evidence, "is it istiod that listens there? Its gateway must pass TLS through on 15012")
+        return Finding(
+            "failed", evidence, "is it istiod that listens there? Its gateway must pass TLS through on 15012"
+        )
     shown = workload.inspect_der(der)
     days = (shown.not_after - now).total_seconds() / 86400
     evidence |= {"issuer": shown.issuer, "names": list(shown.dns_names), "ends": _iso(shown.not_after)}
@@ -107,9 +108,11 @@ def handshake(address: Address, server_name: str, roots_pem: str, timeout: float
 def _certificate(context: ssl.SSLContext, address: Address, server_name: str, timeout: float) -> bytes:
     """The server's certificate (DER) after a handshake; raises OSError (ssl's errors are)."""
     context.set_alpn_protocols(["h2"])
-    with socket.create_connection(address, timeout=timeout) as raw:
-        with context.wrap_socket(raw, server_hostname=server_name) as secured:
-            return secured.getpeercert(binary_form=True) or b""
+    with (
+        socket.create_connection(address, timeout=timeout) as raw,
+        context.wrap_socket(raw, server_hostname=server_name) as secured,
+    ):
+        return secured.getpeercert(binary_form=True) or b""
 
 
 def _verification_hint(message: str) -> str:

@@ -31,24 +31,38 @@ from ansible_collections.edge.mesh.plugins.module_utils._xds import (
     transport,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._xds.deadline import Deadline
-from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import (
+    Finding,
+    Mesh,
+    NetworkGateway,
+    ServiceEndpoint,
+    Site,
+)
 
 __all__ = ["STAGES", "SiteApi", "Walk"]
 
 # each stage with the stages that it needs, in order
 STAGES: Mapping[str, tuple[str, ...]] = {
     "join.address": (),
-    "join.token": (),
-    "join.injection": (),
     "join.tls": ("join.address",),
+    "join.token": (),
     "join.ads": ("join.tls", "join.token"),
     "join.endpoints": ("join.ads",),
     "join.csr": ("join.tls", "join.token"),
+    # last, for a webhook that hangs takes ten seconds
+    "join.injection": (),
 }
 _FROM_SITE = ("join.token", "join.injection")
 _CONNECT_SECONDS = 5.0
 _ENDPOINT_NAMES = 1000
 _NOTHING = "istiod knows no services for this site: look at istiod.cluster-synced"
+
+
+def _got[T](value: T | None) -> T:
+    """The value that an earlier stage left; STAGES says which stages come first."""
+    if value is None:
+        raise MeshError("a stage ran before one that it needs")
+    return value
 
 
 class SiteApi(Protocol):
@@ -93,18 +107,20 @@ class Walk:
         self._token: tokens.Token | None = None
         self._roots = ""
         self._connection: transport.Connection | None = None
+        self._endpoints: list[ServiceEndpoint] = []
+        self._gateways: list[NetworkGateway] = []
 
     def run(self) -> None:
         """Walk all stages; never raises."""
         self._deadline = Deadline(self._seconds)
         stages: Mapping[str, Callable[[], Finding]] = {
             "join.address": self._reach,
-            "join.token": self._get_token,
-            "join.injection": self._inject,
             "join.tls": self._handshake,
+            "join.token": self._get_token,
             "join.ads": self._discover,
             "join.endpoints": self._compare_endpoints,
             "join.csr": self._get_certificate,
+            "join.injection": self._inject,
         }
         with ExitStack() as self._open:
             for check, needs in STAGES.items():
@@ -119,7 +135,9 @@ class Walk:
                 hung = running is not None and running[0] == check
                 evidence = {"error": f"no answer in {self._seconds:g} s" if hung else "not asked: the time was up"}
                 took = running[1]() if running is not None and hung else 0
-                done[check] = self._record(check, Finding("unknown", evidence, "see the stage that took the time"), took)
+                done[check] = self._record(
+                    check, Finding("unknown", evidence, "see the stage that took the time"), took
+                )
         return [done[check] for check in STAGES]
 
     # -- running stages -----------------------------------------------------------------------------------------------
@@ -218,8 +236,12 @@ class Walk:
         source, address = self._locate()
         if address is None:
             return Finding("failed", {"source": source}, "the site's istiod Service has no endpoint: run site.yml")
-        finding, self._address = reach.connect(*address, self._deadline.left(_CONNECT_SECONDS))
+        finding, self._address = reach.connect(*address, self._connect_seconds())
         return Finding(finding.verdict, {**finding.evidence, "source": source}, finding.hint)
+
+    def _connect_seconds(self) -> float:
+        """What one connection may take: an address that swallows packets mustn't eat the time of the other stages."""
+        return self._deadline.left(min(_CONNECT_SECONDS, self._seconds / 4))
 
     def _locate(self) -> tuple[str, reach.Address | None]:
         """Where the address comes from, and istiod's address as the controller reaches it."""
@@ -244,19 +266,17 @@ class Walk:
         if not self._roots:
             hint = f"istiod hasn't written {ROOT_CERT_CONFIGMAP} at the site: is it allowed to, and is it told to?"
             return Finding("failed", {"error": f"no {ROOT_CERT_CONFIGMAP} in {self.mesh.namespace}"}, hint)
-        assert self._address is not None
-        seconds = self._deadline.left(_CONNECT_SECONDS)
-        finding = reach.handshake(self._address, self.mesh.server_name, self._roots, seconds, self._now())
+        address, seconds = _got(self._address), self._connect_seconds()
+        finding = reach.handshake(address, self.mesh.server_name, self._roots, seconds, self._now())
         if finding.verdict in ("ok", "warning"):
             self._connection = self._open.enter_context(
-                transport.Connection(self._address, server_name=self.mesh.server_name, root_pem=self._roots)
+                transport.Connection(address, server_name=self.mesh.server_name, root_pem=self._roots)
             )
         return finding
 
     def _ads(self, kind: str) -> transport.Ads:
-        assert self._connection is not None and self._token is not None
         name = f"edge-mesh-check-{secrets.token_hex(3)}.{self.mesh.namespace}"
-        return self._connection.ads(
+        return _got(self._connection).ads(
             {
                 "id": f"{kind}~192.0.2.1~{name}~{self.mesh.namespace}.svc.cluster.local",
                 "metadata": {
@@ -270,7 +290,7 @@ class Walk:
                     "INSTANCE_IPS": "192.0.2.1,2001:db8::1",
                 },
             },
-            token=self._token.text,
+            token=_got(self._token).text,
             cluster=self.site.cluster,
             # half of what is left: the certificate is asked for afterwards
             timeout=self._deadline.left() / 2,
@@ -307,20 +327,20 @@ class Walk:
         return checks.endpoints_of_other_networks(self.site, self.mesh, self._endpoints, self._gateways)
 
     def _get_certificate(self) -> Finding:
-        assert self._connection is not None and self._token is not None
+        connection, token = _got(self._connection), _got(self._token)
+        # the rest is for the diagnosis, if there must be one
         seconds = self._deadline.left() * 0.8
         try:
             return identity.request_certificate(
-                self._connection, self._token, self.site, self.mesh, self._roots, self._now(), seconds
+                connection, token, self.site, self.mesh, self._roots, self._now(), seconds
             )
         except transport.RpcError as error:
             return self._refused(error)
 
     def _refused(self, error: transport.RpcError) -> Finding:
-        assert self._token is not None
         return identity.diagnosis(
             error,
-            self._token,
+            _got(self._token),
             self.site,
             self._now(),
             lambda token: tokens.is_accepted(self._site_api(), token),

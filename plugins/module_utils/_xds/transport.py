@@ -270,9 +270,13 @@ def endpoints(answer: Answer) -> list[ServiceEndpoint]:
                 address = item.endpoint.address.socket_address
                 if not address.address:
                     continue
-                istio = item.metadata.filter_metadata["istio"] if "istio" in item.metadata.filter_metadata else {}
-                workload = str(istio["workload"]) if "workload" in istio else ""
-                found.append(
-                    service_endpoint(assignment.cluster_name, address.address, address.port_value, workload)
-                )
+                workload = _workload(item.metadata.filter_metadata)
+                found.append(service_endpoint(assignment.cluster_name, address.address, address.port_value, workload))
     return found
+
+
+def _workload(filter_metadata: Any) -> str:
+    """istiod's `workload` of an endpoint; reading a protobuf map by key would add the key."""
+    if "istio" not in filter_metadata or "workload" not in filter_metadata["istio"]:
+        return ""
+    return str(filter_metadata["istio"]["workload"])

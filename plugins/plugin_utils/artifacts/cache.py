@@ -139,7 +139,7 @@ class Cache:
     def staging(self, name: str, key: str) -> Iterator[Staging]:
         """Fresh directories for a build; only to be used by the holder of the lock."""
         self.sweep(name)
-        stage = Staging(self.root / "components" / name / f"{_BUILDING}{short(key)}-{uuid.uuid4().hex[:8]}")
+        stage = Staging(self.root / "components" / name / f"{_BUILDING}{uuid.uuid4().hex[:8]}")
         try:
             stage.work.mkdir(parents=True)
             stage.out.mkdir()

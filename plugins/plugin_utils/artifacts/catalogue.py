@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts import images, node_image, rootfs
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.component import Component
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.gobuild import go_component, module_file
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.pins import BUILD, ISTIO_COMMIT
@@ -44,8 +45,6 @@ _CNI_PLUGINS = {
 
 def components() -> Mapping[str, Component]:
     """Every component by its name."""
-    from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts import images, node_image, rootfs
-
     return {
         component.name: component
         for component in (*programs(), *rootfs.COMPONENTS, *images.COMPONENTS, *node_image.COMPONENTS)

@@ -21,8 +21,8 @@ Kind = Literal["go", "file", "wheel", "rootfs", "image", "node-image"]
 class Component:
     """A component and everything that its content key is made of.
 
-    The key covers ``params``, the bytes of ``recipe_files``, the source of the Python file that ``build`` is defined in
-    (unless ``build`` is a ``functools.partial``: then ``params`` say it all), the architecture, and the keys of ``needs``.
+    The key covers ``params``, the bytes of ``recipe_files``, the Python file that ``build`` is defined in (unless
+    ``build`` is a ``functools.partial``: then ``params`` say it all), the architecture, and the keys of ``needs``.
     """
 
     name: str

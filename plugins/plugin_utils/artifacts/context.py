@@ -11,6 +11,7 @@ Whatever else it needs, it keeps in ``ctx.work``, which is gone afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -160,10 +161,8 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _descendants(pid: int) -> list[int]:

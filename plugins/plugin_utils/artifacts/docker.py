@@ -51,6 +51,11 @@ def key_name(image: str, key: str) -> str:
     return f"{repository}:{key[:12]}"
 
 
+def _familiar(repository: str) -> str:
+    """A repository as Docker itself writes it: without its default registry and namespace."""
+    return repository.removeprefix("docker.io/").removeprefix("library/")
+
+
 class Docker:
     """:class:`Images` by the ``docker`` command line."""
 
@@ -76,12 +81,12 @@ class Docker:
         return key if isinstance(key, str) else None
 
     def digest(self, image: str) -> str | None:
-        """The registry digest ("sha256:...") of a pulled image under that name; None if it isn't here."""
+        """The registry digest ("sha256:...") of a pulled image of that name with a tag; None if it isn't here."""
         code, text = self._run(["image", "inspect", "--format", "{{json .RepoDigests}}", image])
         if code:
             return None
-        digests = [item.rpartition("@")[2] for item in json.loads(text) or []]
-        return digests[0] if digests else None
+        found = dict(item.split("@", 1) for item in json.loads(text) or [])
+        return found.get(_familiar(image.rpartition(":")[0]))
 
     def pull(self, image: str) -> None:
         """Fetch an image from its registry; raises MeshError."""

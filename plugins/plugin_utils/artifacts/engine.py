@@ -53,7 +53,7 @@ class Engine:
     files: Path
     arch: str
     toolchain: Mapping[str, str]
-    report: Reporter = lambda event: None
+    report: Reporter
     jobs: int = 2
     clock: Callable[[], float] = time.monotonic
     tick: float = TICK

@@ -41,7 +41,8 @@ def go_component(
 ) -> Component:
     """A component of Go programs: ``packages`` maps each file to the package it is built from.
 
-    ``module`` is a directory below ``files/go``, ``source`` the module that an image's label names; ``stamp`` are linker variables (``-X name=value``).
+    ``module`` is a directory below ``files/go``, ``source`` the module that the labels of images name, and ``stamp``
+    holds linker variables (``-X name=value``).
     """
     variables = " ".join(f"-X {variable}={value}" for variable, value in (stamp or {}).items())
     return Component(
@@ -116,7 +117,7 @@ def _build(ctx: BuildContext, *, module: str, packages: Mapping[str, str]) -> No
     source = _checkout(ctx, module)
     for file, package in packages.items():
         target = ctx.out / file
-        words = ["go", "build", *_FLAGS, "-ldflags", ctx.params["ldflags"], "-o", target, package]
+        words: list[str | Path] = ["go", "build", *_FLAGS, "-ldflags", ctx.params["ldflags"], "-o", target, package]
         ctx.run(words, cwd=source, env=_environment(ctx))
         target.chmod(0o755)
 

@@ -20,7 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-__all__ = ["Entry", "Settings", "write_image", "write_layer"]
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+
+__all__ = ["FORMAT", "Entry", "Settings", "read_member", "write_image", "write_layer"]
+
+# Raised when the same inputs give another archive than before.
+FORMAT = "1"
 
 EPOCH = "1970-01-01T00:00:00Z"
 _BLOCK = 1 << 20
@@ -88,8 +93,20 @@ def _add(archive: tarfile.TarFile, name: str, entry: Entry) -> None:
             archive.addfile(header, stream)
 
 
+def read_member(archive: Path, path: str) -> bytes:
+    """A regular file's content out of a root file system's tar file. Raises MeshError if it isn't there."""
+    wanted = path.strip("/")
+    with tarfile.open(archive, "r:") as tar:
+        for member in tar:
+            if member.name.removeprefix("./").strip("/") == wanted and member.isfile():
+                stream = tar.extractfile(member)
+                if stream is not None:
+                    return stream.read()
+    raise MeshError(f"{path} isn't in the root file system", why=f"{archive} holds no such file")
+
+
 def write_image(target: Path, name: str, layers: Sequence[Path], settings: Settings, architecture: str) -> str:
-    """Write an image named ``name`` ("<repository>:<tag>") of uncompressed layers, lowest first; its id ("sha256:...")."""
+    """Write an image named ``name`` ("<repository>:<tag>") of plain tar layers, lowest first; its id ("sha256:...")."""
     digests = [_digest(layer) for layer in layers]
     config = json.dumps(_config(digests, settings, architecture), sort_keys=True).encode()
     identity = hashlib.sha256(config).hexdigest()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The content key of a component: equal keys mean equal inputs (used by the engine; pure but for reading recipe files)."""
+"""The content key of a component: equal keys mean equal inputs (used by the engine; reads recipe files only)."""
 
 from __future__ import annotations
 

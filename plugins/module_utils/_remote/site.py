@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The site's side of a remote secret: the reader's objects, its tokens and what they are worth (used by `credential`)."""
+"""The site's side of a remote secret: the reader's objects, its tokens and what they are worth (for `credential`)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio import reader as readers
-from ansible_collections.edge.mesh.plugins.module_utils._istio.api import Api, Time, until
 from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Reader
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time, until
 
 __all__ = ["Issued", "Probe", "SiteSide", "Survey"]
 
 Json = Mapping[str, Any]
 
-_ORIGIN = "edge.mesh/origin"
 _RIGHTS_SECONDS = 10.0  # the API server's authoriser sees a new role binding after a moment
 _DEAD_SECONDS = 25.0  # the API server remembers an accepted token for about ten seconds
 
@@ -40,11 +40,12 @@ class Survey:
 
     def reasons(self) -> list[str]:
         """One line for each object that has to be made or changed."""
-        return [
-            f"the reader's {body['kind']} {_name(body)} " + ("is missing" if live is None else f"differs in {', '.join(fields)}")
-            for body, live, fields in zip(self.wanted, self.live, self.differ, strict=True)
-            if fields
-        ]
+        found = []
+        for body, live, fields in zip(self.wanted, self.live, self.differ, strict=True):
+            if fields:
+                how = "is missing" if live is None else f"differs in {', '.join(fields)}"
+                found.append(f"the reader's {body['kind']} {_name(body)} {how}")
+        return found
 
     def anchors_of(self, cluster: str, primary: str) -> list[str]:
         """The names of the Secrets whose tokens were issued for one primary."""
@@ -157,25 +158,27 @@ class SiteSide:
                 return Probe(accepted=True)
             finally:
                 self.requests += api.requests
-        return Probe(accepted=True, missing=tuple(readers.missing_rights(self.reader, answer)))
+        return Probe(accepted=True, missing=tuple(readers.missing_rights(answer)))
 
     def is_dead(self, token: str) -> bool:
         """Wait until the API rejects the token; False if it still takes it after some 25 seconds."""
         return until(lambda: not self.probe(token).accepted, self._time, seconds=_DEAD_SECONDS, pause=1.0)
 
-    def remove(self, survey: Survey) -> list[str]:
-        """Delete the reader's objects that we made, take our labels off the others; what was done, a line each."""
+    def remove(self, survey: Survey, *, check_mode: bool) -> list[str]:
+        """Delete the reader's objects that we made, take our labels off the adopted ones; what is done, a line each."""
         done = []
         for body, live in reversed(list(zip(survey.wanted, survey.live, strict=True))):
             if live is None:
                 continue
             path = readers.path_of(body)
-            origin = (live["metadata"].get("labels") or {}).get(_ORIGIN)
+            origin = ownership.origin_of(live)
             if origin == "created":
-                self._api.delete(path)
+                if not check_mode:
+                    self._api.delete(path)
                 done.append(f"the reader's {body['kind']} {_name(body)} is deleted")
-            elif origin:
-                self._api.patch(path, {"metadata": {"labels": dict.fromkeys(readers.LABELS)}})
+            elif origin == "adopted":
+                if not check_mode:
+                    self._api.patch(path, {"metadata": {"labels": dict.fromkeys(readers.LABELS)}})
                 done.append(f"the reader's {body['kind']} {_name(body)} was adopted and stays, without our labels")
         return done
 
@@ -230,9 +233,9 @@ class SiteSide:
 
 def _adopting(body: dict[str, Any], live: Json | None) -> dict[str, Any]:
     """The wanted object; one that was there before us is marked as adopted."""
-    if live is None or (live["metadata"].get("labels") or {}).get(_ORIGIN) == "created":
+    if live is None or ownership.origin_of(live) == "created":
         return body
-    labels = {**body["metadata"]["labels"], _ORIGIN: "adopted"}
+    labels = {**body["metadata"]["labels"], ownership.ORIGIN: "adopted"}
     return {**body, "metadata": {**body["metadata"], "labels": labels}}
 
 

@@ -18,12 +18,12 @@ from typing import Any, Literal
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret as secrets
 from ansible_collections.edge.mesh.plugins.module_utils._istio import tokens
-from ansible_collections.edge.mesh.plugins.module_utils._istio.api import Api, Time, until
-from ansible_collections.edge.mesh.plugins.module_utils._istio.istiod import Istiod, wait_for
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, build
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Issue, Keep, Live, Wanted
-from ansible_collections.edge.mesh.plugins.module_utils._istio.site import Issued, SiteSide, Survey
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time, until
+from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Istiod, wait_for
+from ansible_collections.edge.mesh.plugins.module_utils._remote.site import Issued, SiteSide, Survey
 
 __all__ = ["Primary", "PrimaryReport", "Report", "Settings", "present"]
 
@@ -141,15 +141,15 @@ class _One:
         found = self.primary.api.get(self.path)
         live = secrets.read(found, self.wanted.cluster) if found else None
         if live and live.others:
-            self.warnings.append(f"{self.primary.name}: Secret {self.secret} also holds {', '.join(live.others)}; left alone")
+            others = ", ".join(live.others)
+            self.warnings.append(f"{self.primary.name}: Secret {self.secret} also holds {others}, which is left alone")
         plan = self._plan(live)
         report = PrimaryReport(self.primary.name, before=_describe(live))
         if isinstance(plan, Issue):
             report.action = "created" if live is None else "renewed"
             report.reasons += plan.reasons
             self._issue(live, report)
-        else:
-            assert live is not None  # noqa: S101 - without a secret the plan is Issue
+        elif live is not None:  # without a secret the plan is Issue
             self._keep(live, plan, report)
         return report
 
@@ -162,7 +162,7 @@ class _One:
             self.warnings.append(f"the site's reader lacks rights that istiod needs: {', '.join(probe.missing[:8])}")
         return secrets.plan(self.wanted, live, now=self.time.now(), accepted=probe.accepted)
 
-    # -- keep -----------------------------------------------------------------------------------------------------------
+    # -- keep ----------------------------------------------------------------------------------------------------------
 
     def _keep(self, live: Live, plan: Keep, report: PrimaryReport) -> None:
         token = live.judged.access.token if live.judged.access else None
@@ -184,10 +184,9 @@ class _One:
             self._await(report, before)
         elif not self.settings.check_mode and self.settings.wait:
             self._await(report, {})
-        if obsolete and report.istiod in ("synced", "not installed", "not asked"):
-            self._revoke(obsolete, report, keep_if_unseen=True)
+        self._revoke(obsolete, report)
 
-    # -- issue ----------------------------------------------------------------------------------------------------------
+    # -- issue ---------------------------------------------------------------------------------------------------------
 
     def _issue(self, live: Live | None, report: PrimaryReport) -> None:
         warning = self.settings.check_address()
@@ -196,12 +195,8 @@ class _One:
         report.after = _describe_new(self.wanted)
         if self.settings.check_mode:
             return
-        issued = self.site.issue(
-            self.wanted.cluster,
-            self.primary.name,
-            ttl=self.wanted.ttl,
-            static=self.wanted.token_type == "static",  # noqa: S105 - a kind of token, no token
-        )
+        wanted = self.wanted
+        issued = self.site.issue(wanted.cluster, self.primary.name, ttl=wanted.ttl, static=wanted.static)
         try:
             before = self._events()
             if self.settings.recreate and live is not None:
@@ -216,7 +211,7 @@ class _One:
         except MeshError as error:
             raise self._undo(live, issued, error) from error
         self._record(issued, report)
-        self._revoke(self._obsolete(issued.anchor), report, keep_if_unseen=True)
+        self._revoke(self._obsolete(issued.anchor), report)
 
     def _record(self, issued: Issued, report: PrimaryReport) -> None:
         report.expires = issued.expires
@@ -246,7 +241,7 @@ class _One:
             return False
         return self.site.probe(access.token).accepted
 
-    # -- steps ----------------------------------------------------------------------------------------------------------
+    # -- steps ---------------------------------------------------------------------------------------------------------
 
     def _events(self) -> dict[str, int | None]:
         """The replicas' event counts before a write: empty if nobody is going to wait."""
@@ -256,7 +251,7 @@ class _One:
         self.primary.api.apply(self.path, secrets.body(self.wanted.cluster, text), force=True)
 
     def _remove(self) -> None:
-        """Delete the remote secret and wait until istiod has let go of the cluster: it would skip an equal one otherwise."""
+        """Delete the remote secret and wait until istiod has let go of the cluster, or it would skip an equal one."""
         self.primary.api.delete(self.path)
         cluster = self.wanted.cluster
 
@@ -268,28 +263,23 @@ class _One:
     def _await(self, report: PrimaryReport, before: dict[str, int | None]) -> None:
         if not self.settings.wait:
             return
-        if not before and not self.primary.istiod.look().installed:
-            report.istiod = "not installed"
-            report.reasons += ["istiod isn't installed yet, so nobody was waited for"] if report.changed else []
-            return
-        why = wait_for(
-            self.primary.istiod, self.wanted.cluster, self.secret, self.time, seconds=self.settings.seconds, before=before
-        )
-        if why is None:
-            report.istiod = "synced"
-            return
-        hint = "if its state doesn't change, restart that replica" if "doesn't list" in why else None
-        raise MeshError(
-            f"istiod didn't sync the cluster {self.wanted.cluster} within {self.settings.seconds:.0f} s", why=why, hint=hint
-        )
+        cluster, seconds = self.wanted.cluster, self.settings.seconds
+        waited = wait_for(self.primary.istiod, cluster, self.secret, self.time, seconds=seconds, before=before)
+        if waited.state == "failed":
+            hint = "if its state doesn't change, restart that replica" if "doesn't list" in waited.why else None
+            what = f"istiod didn't sync the cluster {cluster} within {seconds:.0f} s"
+            raise MeshError(what, why=waited.why, hint=hint)
+        report.istiod = waited.state
+        if waited.state == "not installed" and report.changed:
+            report.reasons.append("istiod isn't installed yet, so nobody was waited for")
 
     def _obsolete(self, current: str | None) -> list[str]:
         """Secrets at the site that hold this primary's former tokens."""
         return [name for name in self.survey.anchors_of(self.wanted.cluster, self.primary.name) if name != current]
 
-    def _revoke(self, anchors: list[str], report: PrimaryReport, *, keep_if_unseen: bool) -> None:
-        unseen = self.settings.wait is False and report.action != "kept"
-        if not anchors or (keep_if_unseen and unseen):
+    def _revoke(self, anchors: list[str], report: PrimaryReport) -> None:
+        """Revoke former tokens, unless istiod may still use one: then the next run does it."""
+        if not anchors or (report.action != "kept" and not self.settings.wait):
             return
         report.revoked = anchors
         report.reasons.append(f"{len(anchors)} former token{'s' if len(anchors) > 1 else ''} revoked")

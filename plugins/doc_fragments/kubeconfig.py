@@ -1,0 +1,44 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation that every module which talks to one cluster shares."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """``edge.mesh.kubeconfig``: which cluster; ``edge.mesh.kubeconfig.attributes``: check and diff mode in full."""
+
+    DOCUMENTATION = r"""
+options:
+  kubeconfig:
+    description:
+      - Path of the kubeconfig on the controller. Only its owner may be able to read it.
+      - A kubeconfig is not trusted. C(exec), authentication plugins, references to other files, C(proxy-url),
+        C(insecure-skip-tls-verify) and servers without TLS are refused.
+      - Neither E(KUBECONFIG) nor any C(K8S_AUTH_*) variable is ever read.
+    type: path
+    required: true
+  context:
+    description: Context in the kubeconfig; required if it has several.
+    type: str
+  timeout:
+    description: Seconds that all requests together may take.
+    type: int
+    default: 60
+  site:
+    description: Name of the site; only used in error messages.
+    type: str
+"""
+
+    ATTRIBUTES = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: full
+"""

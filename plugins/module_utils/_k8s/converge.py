@@ -1,0 +1,335 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many objects of one site made as wished, in one call (used by the ``manifests`` module and nothing else).
+
+Read, plan, act in waves, prune, wait. In check mode the same requests are sent as server-side dry runs, so the answer
+is the server's own; only what depends on something that isn't there yet is predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import execute, observe, ownership, wait
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import ApiError, Client
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource, from_crds
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref, clean, ref_of
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.execute import Item
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Live, Parallel, Target
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import (
+    Apply, Create, Delete, Keep, Refuse, Release, Rules, Step, order, plan_absent, plan_present, plan_status,
+)  # fmt: skip
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.wait import Clock
+
+__all__ = ["Report", "Request", "converge"]
+
+_WAVES = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of one site; ``wait_seconds`` None means not to wait, ``until`` is the clock's deadline."""
+
+    objects: Sequence[Object]
+    rules: Rules
+    present: bool
+    prune: bool
+    check_mode: bool
+    until: float
+    wait_seconds: float | None = None
+    subresource: str = ""
+
+
+@dataclass
+class Report:
+    """What was done (check mode: would be), object by object, in the order of the call."""
+
+    items: list[Item] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done."""
+        return any(item.changed for item in self.items)
+
+
+def converge(client: Client, request: Request, clock: Clock) -> Report:
+    """Make the objects of ``request`` as it says; raises MeshError for the first thing that can't be done."""
+    with Parallel() as work:
+        run = _Run(client, request, clock, work)
+        if request.present:
+            return run.present()
+        return run.absent()
+
+
+class _Run:
+    """One call of :func:`converge`."""
+
+    def __init__(self, client: Client, request: Request, clock: Clock, work: Parallel) -> None:
+        self._client = client
+        self._request = request
+        self._clock = clock
+        self._work = work
+        self._report = Report()
+
+    # -- present ------------------------------------------------------------------------------------------------------
+
+    def present(self) -> Report:
+        request = self._request
+        wanted = [clean(item, status=bool(request.subresource)) for item in request.objects]
+        targets = observe.resolve(self._client, wanted, absent=False, site=self._client.site)
+        live = observe.read(self._client, self._work, targets, request.rules.set_name)
+        leaving = _leaving(live)
+        steps = self._plan(targets, {name: item for name, item in live.items() if name not in leaving})
+        if leaving and not request.check_mode:
+            self._until_gone(
+                [(target, live[target.ref.identity]) for target in targets if target.ref.identity in leaving]
+            )
+        done = self._waves(targets, steps, live, set(leaving))
+        self._report.items = [done[target.ref.identity] for target in targets]
+        if request.prune:
+            self._prune({target.ref.identity for target in targets})
+        if request.wait_seconds is not None and not request.check_mode and not request.subresource:
+            self._until_ready(targets)
+        return self._report
+
+    def _plan(self, targets: Sequence[Target], live: Mapping[tuple[str, str, str, str], Live]) -> list[Step]:
+        """A step for each target; raises MeshError if any of them must not be touched, before anything is done."""
+        rules = self._request.rules
+        steps: list[Step] = []
+        refused: list[str] = []
+        hint = None
+        for target in targets:
+            there = live.get(target.ref.identity)
+            if self._request.subresource:
+                step = plan_status(target.desired, there, rules)
+            else:
+                step = plan_present(target.ref, target.desired, there, rules)
+            if isinstance(step, Refuse):
+                refused.append(f"{target.ref}: {step.why}")
+                hint = hint or step.hint
+            steps.append(step)
+        if refused:
+            more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
+            what = f"{len(refused)} of {len(targets)} objects can't be applied"
+            raise MeshError(what, site=self._client.site, why="; ".join(refused[:3]) + more, hint=hint)
+        return steps
+
+    def _waves(
+        self,
+        targets: Sequence[Target],
+        steps: Sequence[Step],
+        live: Mapping[tuple[str, str, str, str], Live],
+        leaving: set[tuple[str, str, str, str]],
+    ) -> dict[tuple[str, str, str, str], Item]:
+        """Do the steps wave by wave; what a wave's objects stand on is there before the next wave begins."""
+        done: dict[tuple[str, str, str, str], Item] = {}
+        coming = {
+            target.ref for target, step in zip(targets, steps, strict=True)
+            if isinstance(step, Create) and target.ref.kind in ("Namespace", "CustomResourceDefinition")
+        }  # fmt: skip
+        definitions = [target.desired for target in targets if target.ref in coming]
+        new_kinds = {(resource.group, resource.kind) for resource in from_crds(definitions).values()}
+        new_namespaces = {ref.name for ref in coming if ref.kind == "Namespace"}
+
+        def act(entry: tuple[Target, Step]) -> Item:
+            target, step = entry
+            there = live.get(target.ref.identity)
+            if isinstance(step, Create):
+                fresh = (
+                    target.ref.namespace in new_namespaces
+                    or (target.ref.group, target.ref.kind) in new_kinds
+                    or target.ref.identity in leaving
+                )
+                return self._create(target, step, fresh)
+            if isinstance(step, Apply) and there is not None:
+                return execute.apply(
+                    self._client, target, step, there, self._request.rules,
+                    subresource=self._request.subresource, dry_run=self._request.check_mode,
+                )  # fmt: skip
+            return execute.kept(target.ref, there, step.reasons if isinstance(step, Keep) else ())
+
+        for wave in range(_WAVES):
+            entries = [entry for entry in zip(targets, steps, strict=True) if order(entry[0].ref) == wave]
+            for item in self._work.all(act, entries):
+                done[item.ref.identity] = item
+            made = [target for target, _step in entries if target.ref in coming and target.ref.kind != "Namespace"]
+            if made and not self._request.check_mode:
+                self._wait_for(made, self._request.until, "established")
+        return done
+
+    def _create(self, target: Target, step: Create, fresh: bool) -> Item:
+        """Create an object; one whose definition or namespace is new may meet a server that doesn't know it yet."""
+        if self._request.check_mode:
+            return execute.create(self._client, target, step.body, predicted=fresh, dry_run=True)
+        until = min(self._request.until, self._clock.now() + 10)
+        made: list[Item] = []
+
+        def attempt() -> bool:
+            try:
+                made.append(execute.create(self._client, target, step.body, predicted=False, dry_run=False))
+            except ApiError as error:
+                if not (fresh and error.status == 404 and self._clock.now() < until):
+                    raise
+            return bool(made)
+
+        wait.poll(attempt, until=until + 1, clock=self._clock)
+        return made[0]
+
+    # -- absent and prune ---------------------------------------------------------------------------------------------
+
+    def absent(self) -> Report:
+        request = self._request
+        set_name = request.rules.set_name
+        if request.objects:
+            targets = observe.resolve(self._client, request.objects, absent=True, site=self._client.site)
+            live = observe.read(self._client, self._work, targets, set_name)
+            found = [(target.ref, target.resource, live.get(target.ref.identity)) for target in targets]
+            why = "state is absent"
+        else:
+            members = observe.members(self._client, self._work, str(set_name))
+            found = [(ref_of(item), resource, item) for resource, item in members if ownership.origin_of(item)]
+            why = "the whole set is unwanted"
+        self._report.items = self._take_away(found, why, "deleted")
+        if request.wait_seconds is not None and not request.check_mode:
+            gone = {item.ref.identity for item in self._report.items if item.action in ("deleted", "pruned")}
+            self._until_gone(
+                [(Target(ref, resource, {}), item) for ref, resource, item in found
+                 if item is not None and ref.identity in gone]
+            )  # fmt: skip
+        return self._report
+
+    def _prune(self, wanted: set[tuple[str, str, str, str]]) -> None:
+        members = observe.members(self._client, self._work, str(self._request.rules.set_name))
+        extra = [
+            (ref_of(item), resource, item)
+            for resource, item in members
+            if ownership.origin_of(item) and ref_of(item).identity not in wanted
+        ]
+        self._report.items += [
+            item for item in self._take_away(extra, "no longer in the set", "pruned") if item.changed
+        ]
+
+    def _take_away(self, found: Sequence[tuple[Ref, Resource, Live | None]], why: str, action: str) -> list[Item]:
+        """Delete what we made and release what we adopted, in the reverse order of creation."""
+        items: dict[tuple[str, str, str, str], Item] = {}
+        going = {ref.identity for ref, _resource, _live in found}
+
+        def act(entry: tuple[Ref, Resource, Live | None]) -> Item:
+            ref, resource, live = entry
+            step = plan_absent(live, self._request.rules.set_name, why=why)
+            dry_run = self._request.check_mode
+            if live is not None and isinstance(step, Delete):
+                foreign = self._foreign_instances(ref, resource, live, going)
+                if foreign:
+                    return execute.kept(ref, live, (f"kept: {len(foreign)} objects of it aren't ours ({foreign[0]})",))
+                return execute.delete(self._client, ref, resource, live, step.reasons, action=action, dry_run=dry_run)
+            if live is not None and isinstance(step, Release):
+                return execute.release(self._client, ref, resource, live, step.reasons, dry_run=dry_run)
+            return execute.kept(ref, live, step.reasons if isinstance(step, Keep) else ())
+
+        for wave in reversed(range(_WAVES)):
+            for item in self._work.all(act, [entry for entry in found if order(entry[0]) == wave]):
+                items[item.ref.identity] = item
+        return [items[ref.identity] for ref, _resource, _live in found]
+
+    def _foreign_instances(
+        self, ref: Ref, resource: Resource, live: Live, going: set[tuple[str, str, str, str]]
+    ) -> list[Ref]:
+        """For a definition of ours: the custom resources that would die with it and aren't ours to delete."""
+        if ref.kind != "CustomResourceDefinition":
+            return []
+        whole = live if "spec" in live else self._client.get(resource.path("", ref.name))
+        if whole is None:
+            return []
+        return [
+            ref_of(item)
+            for item in observe.crd_instances(self._client, whole)
+            if ref_of(item).identity not in going and ownership.origin_of(item) != "created"
+        ]
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def _until_gone(self, leaving: Sequence[tuple[Target, Live]]) -> None:
+        """Wait until objects that are being deleted are gone, or made anew under their name."""
+        left = list(leaving)
+        until = self._request.until
+
+        def check() -> bool:
+            answers = self._work.all(lambda entry: self._client.get(entry[0].path), left)
+            left[:] = [
+                entry for entry, now in zip(left, answers, strict=True)
+                if now is not None and now["metadata"].get("uid") == entry[1]["metadata"].get("uid")
+            ]  # fmt: skip
+            return not left
+
+        if left and not wait.poll(check, until=until, clock=self._clock):
+            now = self._client.get(left[0][0].path) or {}
+            raise MeshError(
+                f"{left[0][0].ref} isn't gone in time",
+                site=self._client.site,
+                why=_why_still_there(now) + (f"; and {len(left) - 1} more" if len(left) > 1 else ""),
+                hint="look for a finalizer whose controller is gone",
+            )
+
+    def _until_ready(self, targets: Sequence[Target]) -> None:
+        seconds = self._request.wait_seconds or 0
+        self._wait_for(targets, min(self._clock.now() + seconds, self._request.until), "ready")
+
+    def _wait_for(self, targets: Sequence[Target], until: float, goal: str) -> None:
+        """Poll what isn't ready yet; raises MeshError with the first object's reason when the time is up."""
+        left = list(targets)
+        last: dict[tuple[str, str, str, str], tuple[Live | None, wait.Progress]] = {}
+
+        def check() -> bool:
+            answers = self._work.all(lambda target: self._client.get(target.path), left)
+            for target, now in zip(list(left), answers, strict=True):
+                state = wait.progress(now)
+                last[target.ref.identity] = now, state
+                if isinstance(state, wait.Failed):
+                    raise self._not_ready([target], last, goal)
+                if isinstance(state, wait.Ready):
+                    left.remove(target)
+            return not left
+
+        if not wait.poll(check, until=until, clock=self._clock):
+            raise self._not_ready(left, last, goal)
+
+    def _not_ready(
+        self,
+        left: Sequence[Target],
+        last: Mapping[tuple[str, str, str, str], tuple[Live | None, wait.Progress]],
+        goal: str,
+    ) -> MeshError:
+        target = min(left, key=lambda target: order(target.ref))
+        live, state = last[target.ref.identity]
+        why = state.why if isinstance(state, wait.Waiting | wait.Failed) else ""
+        pods = wait.why_pods(self._client, live) if live is not None else None
+        if pods:
+            why += f"; {pods}"
+        if len(left) > 1:
+            why += f"; and {len(left) - 1} more objects wait"
+        where = f"-n {target.ref.namespace} " if target.ref.namespace else ""
+        hint = f"look at: kubectl {where}describe {target.resource.plural} {target.ref.name}"
+        return MeshError(f"{target.ref} isn't {goal} in time", site=self._client.site, why=why, hint=hint)
+
+
+def _leaving(live: Mapping[tuple[str, str, str, str], Live]) -> dict[tuple[str, str, str, str], Live]:
+    """The objects that are being deleted, and those whose namespace is: they will be gone in a moment."""
+    going = {identity for identity, item in live.items() if item["metadata"].get("deletionTimestamp")}
+    namespaces = {name for group, kind, _none, name in going if (group, kind) == ("", "Namespace")}
+    return {identity: item for identity, item in live.items() if identity in going or identity[2] in namespaces}
+
+
+def _why_still_there(live: Mapping[str, Any]) -> str:
+    metadata = live.get("metadata") or {}
+    for condition in (live.get("status") or {}).get("conditions") or []:
+        if condition.get("type") in ("NamespaceContentRemaining", "NamespaceFinalizersRemaining"):
+            return str(condition.get("message"))
+    finalizers = metadata.get("finalizers") or []
+    return f"finalizers are left: {', '.join(finalizers)}" if finalizers else "its deletion is under way"

@@ -1,0 +1,131 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before and after of an object as short YAML, without noise and without secrets; pure (used by ``converge``)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+__all__ = ["as_yaml", "changes", "paths", "shown"]
+
+_NOISE = ("creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields",
+          "resourceVersion", "selfLink", "uid")  # fmt: skip
+_NOISY_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
+_LONGEST = 4000
+
+
+def shown(item: Mapping[str, Any] | None, *, status: bool = False) -> dict[str, Any]:
+    """What of an object may be shown: no server-set metadata, no status (``status``: keep it), digests for Secrets."""
+    if item is None:
+        return {}
+    metadata = {name: value for name, value in item["metadata"].items() if name not in _NOISE}
+    annotations = {
+        name: value for name, value in (metadata.get("annotations") or {}).items() if name not in _NOISY_ANNOTATIONS
+    }
+    metadata.pop("annotations", None)
+    if annotations:
+        metadata["annotations"] = annotations
+    result = {**item, "metadata": metadata}
+    if not status:
+        result.pop("status", None)
+    if item.get("kind") == "Secret" and str(item.get("apiVersion")) == "v1":
+        for part in ("data", "stringData"):
+            if isinstance(result.get(part), dict):
+                result[part] = {name: digest(value) for name, value in result[part].items()}
+    return result
+
+
+def digest(value: Any) -> str:
+    """``sha256:`` and twelve digits for a Secret's value (base64 as in ``data``, or any text)."""
+    try:
+        content = base64.b64decode(str(value), validate=True)
+    except (binascii.Error, ValueError):
+        content = str(value).encode()
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def changes(before: Any, after: Any) -> tuple[Any, Any]:
+    """Only what differs between two trees: maps are cut to differing entries, other values stay whole.
+
+    Lists whose items all have one name each are compared item by item.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        left: dict[str, Any] = {}
+        right: dict[str, Any] = {}
+        for name in [*before, *(name for name in after if name not in before)]:
+            if name in before and name in after:
+                if before[name] != after[name]:
+                    left[name], right[name] = changes(before[name], after[name])
+            elif name in before:
+                left[name] = before[name]
+            else:
+                right[name] = after[name]
+        return left, right
+    if isinstance(before, list) and isinstance(after, list):
+        one, other = _by_name(before), _by_name(after)
+        if one is not None and other is not None and [n for n in one if n in other] == [n for n in other if n in one]:
+            left, right = changes(one, other)
+            return _as_list(left), _as_list(right)
+    return before, after
+
+
+def paths(before: Any, after: Any, prefix: str = "") -> list[str]:
+    """The paths at which two trees differ, in the order of the trees."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        found = []
+        for name in [*before, *(name for name in after if name not in before)]:
+            if before.get(name) != after.get(name) or (name in before) != (name in after):
+                found += paths(before.get(name), after.get(name), f"{prefix}.{name}")
+        return found
+    if isinstance(before, list) and isinstance(after, list):
+        one, other = _by_name(before), _by_name(after)
+        if one is not None and other is not None and [n for n in one if n in other] == [n for n in other if n in one]:
+            found = []
+            for name in [*one, *(name for name in other if name not in one)]:
+                if one.get(name) != other.get(name):
+                    found += paths(one.get(name), other.get(name), f"{prefix}[name={name}]")
+            return found
+    return [prefix] if before != after else []
+
+
+def as_yaml(tree: Any) -> str:
+    """A tree as YAML; what makes it longer than a screen or two is replaced by its size and digest."""
+    if not tree:
+        return ""
+    text = _dump(tree)
+    if len(text) > _LONGEST:
+        text = _dump(_cut(tree, _LONGEST // 4))
+    return text if len(text) <= 2 * _LONGEST else text[: 2 * _LONGEST] + "\n...\n"
+
+
+def _dump(tree: Any) -> str:
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(tree, Dumper=dumper, default_flow_style=False, sort_keys=False, width=120))
+
+
+def _cut(tree: Any, longest: int) -> Any:
+    if isinstance(tree, dict):
+        return {name: _cut(value, longest) for name, value in tree.items()}
+    text = _dump(tree) if isinstance(tree, list) else str(tree)
+    if len(text) <= longest:
+        return tree
+    return f"<{len(text)} characters, {digest(text)}>"
+
+
+def _by_name(items: list[Any]) -> dict[str, Any] | None:
+    if not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in items):
+        return None
+    named = {item["name"]: item for item in items}
+    return named if len(named) == len(items) else None
+
+
+def _as_list(named: dict[str, Any]) -> list[Any]:
+    return [{"name": name, **value} for name, value in named.items()]

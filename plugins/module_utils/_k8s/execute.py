@@ -1,0 +1,206 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One step against the API, for real or as a server-side dry run (used by ``converge``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import diffs, ownership
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER, ApiError, Client
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import Cause
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Target
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Rules
+
+__all__ = ["Item", "apply", "conflicts", "create", "delete", "kept", "release"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What was done (in check mode: would be) to one object, and what may be shown of it."""
+
+    ref: Ref
+    action: str
+    reasons: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+    uid: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the cluster is (would be) another one afterwards."""
+        return self.action != "unchanged"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The item as the module returns it."""
+        return {
+            "kind": self.ref.kind,
+            "namespace": self.ref.namespace or None,
+            "name": self.ref.name,
+            "action": self.action,
+            "reasons": list(self.reasons),
+        }
+
+
+def kept(ref: Ref, live: Mapping[str, Any] | None, reasons: tuple[str, ...] = ()) -> Item:
+    """An object that nothing is done to."""
+    return Item(ref, "unchanged", reasons, uid=str(live["metadata"].get("uid", "")) if live else "")
+
+
+def create(client: Client, target: Target, body: Object, *, predicted: bool, dry_run: bool) -> Item:
+    """Apply an object where none is; ``predicted``: its place isn't there yet, so the server can't be asked."""
+    if predicted:
+        return Item(target.ref, "created", (), after=diffs.as_yaml(diffs.shown(body)))
+    try:
+        made = client.apply(target.path, body, dry_run=dry_run)
+    except ApiError as error:
+        raise named(error, target.ref, "created") from error
+    shown = diffs.as_yaml(diffs.shown(body))
+    return Item(target.ref, "created", (), after=shown, uid="" if dry_run else str(made["metadata"].get("uid", "")))
+
+
+def apply(
+    client: Client,
+    target: Target,
+    step: Apply,
+    live: Mapping[str, Any],
+    rules: Rules,
+    *,
+    subresource: str,
+    dry_run: bool,
+) -> Item:
+    """Apply an object over what is there; what changed is read off the server's answer, not off the plan."""
+    path = f"{target.path}/{subresource}" if subresource else target.path
+    try:
+        result = _apply(client, path, step, live, rules, dry_run=dry_run)
+    except ApiError as error:
+        raise named(error, target.ref, "adopted" if step.adopting else "applied") from error
+    status = bool(subresource)
+    one, other = diffs.shown(live, status=status), diffs.shown(result, status=status)
+    uid = str(live["metadata"].get("uid", ""))
+    if step.adopting:
+        action = "adopted"
+    elif one == other and ownership.fields_of(live, subresource) == ownership.fields_of(result, subresource):
+        return Item(
+            target.ref, "unchanged", tuple(reason for reason in step.reasons if " is left to " in reason), uid=uid
+        )
+    else:
+        action = "configured"
+    before, after = diffs.changes(one, other)
+    changed = tuple(f"{path} changed" for path in diffs.paths(one, other))
+    return Item(target.ref, action, changed or step.reasons, diffs.as_yaml(before), diffs.as_yaml(after), uid)
+
+
+def _apply(
+    client: Client, path: str, step: Apply, live: Mapping[str, Any], rules: Rules, *, dry_run: bool
+) -> dict[str, Any]:
+    try:
+        return client.apply(path, step.body, force=rules.force_conflicts, dry_run=dry_run)
+    except ApiError as error:
+        if error.status != 409 or not error.causes:
+            raise
+        foreign = conflicts(error.causes, live, rules.respected) if step.mend else _owners(error.causes)
+        if foreign:
+            raise ApiError(
+                "conflict",
+                status=409,
+                reason=error.reason,
+                site=error.site,
+                why="; ".join(f"{field} is managed by {manager}" for manager, field in foreign[:5]),
+                hint="leave the field out, or set force_conflicts: true to take it over",
+            ) from error
+    return client.apply(path, step.body, force=True, dry_run=dry_run)
+
+
+def conflicts(causes: Iterable[Cause], live: Mapping[str, Any], respected: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Of a 409's causes those that must not be forced on an object of ours: (manager, field).
+
+    Hands are mended: whoever *updated* a field that we apply, and kubectl however it was called. Left alone are
+    controllers (``respected``) and whoever *applies* the field as we do: two declarations can't both hold.
+    """
+    return [
+        (manager, field)
+        for manager, field in _owners(causes)
+        if manager in respected or (ownership.applies(live, manager) and not manager.startswith("kubectl"))
+    ]
+
+
+def _owners(causes: Iterable[Cause]) -> list[tuple[str, str]]:
+    found = []
+    for cause in causes:
+        match = re.search(r'conflict with "([^"]*)"', cause.message)
+        found.append((match[1] if match else cause.message, cause.field))
+    return found
+
+
+def delete(
+    client: Client, ref: Ref, resource: Resource, live: Mapping[str, Any], reasons: tuple[str, ...], *,
+    action: str, dry_run: bool,
+) -> Item:  # fmt: skip
+    """Delete exactly the object that was read (its uid is a precondition); one that is gone meanwhile is fine."""
+    uid = str(live["metadata"]["uid"])
+    options: dict[str, Any] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    if dry_run:
+        options["dryRun"] = ["All"]
+    try:
+        client.delete(resource.path(ref.namespace, ref.name), body=options)
+    except ApiError as error:
+        raise named(error, ref, "deleted") from error
+    return Item(ref, action, reasons, before=diffs.as_yaml(diffs.shown(live)), uid=uid)
+
+
+def release(
+    client: Client, ref: Ref, resource: Resource, live: Mapping[str, Any], reasons: tuple[str, ...], *, dry_run: bool
+) -> Item:
+    """Take our fields and labels off an adopted object.
+
+    Applying nothing removes what only we own. Where that would leave an invalid object (we own a required field alone),
+    the values stay and only our labels and our entry in ``managedFields`` go.
+    """
+    path = resource.path(ref.namespace, ref.name)
+    metadata = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
+    bare = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
+    try:
+        try:
+            result = client.apply(path, bare, dry_run=dry_run)
+        except ApiError as error:
+            if error.status != 422:
+                raise
+            result = _forget(client, path, live, dry_run=dry_run)
+    except ApiError as error:
+        raise named(error, ref, "released") from error
+    # what was read may be metadata only: then only that is shown
+    before, after = diffs.changes(diffs.shown(live), diffs.shown({name: result.get(name) for name in live}))
+    return Item(ref, "configured", reasons, diffs.as_yaml(before), diffs.as_yaml(after), str(live["metadata"]["uid"]))
+
+
+def _forget(client: Client, path: str, live: Mapping[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    entries = [entry for entry in live["metadata"].get("managedFields") or [] if entry.get("manager") != FIELD_MANAGER]
+    change = {
+        "metadata": {
+            "labels": {ownership.SET: None, ownership.ORIGIN: None},
+            "managedFields": entries or [{}],
+            "resourceVersion": live["metadata"]["resourceVersion"],
+        }
+    }
+    return client.patch(path, change, **({"dryRun": "All"} if dry_run else {}))
+
+
+def named(error: ApiError, ref: Ref, done: str) -> ApiError:
+    """The error told of the object, not of the request."""
+    why, hint = error.why or "", error.hint
+    if "immutable" in why and hint is None:
+        hint = "this can't be changed in place: delete the object and run again"
+    if "failed calling webhook" in why and hint in (None, "look at the API server's log"):
+        hint = "is the webhook's server running and reachable from this cluster?"
+    return ApiError(
+        f"{ref} can't be {done}", status=error.status, reason=error.reason, site=error.site, why=why, hint=hint,
+        causes=error.causes,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check records as a report sees them: checked, ordered, counted (used by the action `edge.mesh.report`).
+
+Pure. Records come from several modules as plain dicts in the contract's shape.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._checks import CHECKS, is_healthy
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+
+__all__ = ["SCHEMA", "VERDICTS", "Json", "bad", "in_order", "plain", "seen", "summary", "validated", "verify_document"]
+
+Json = Mapping[str, Any]
+
+SCHEMA = 1
+VERDICTS = ("failed", "unknown", "warning", "skipped", "ok")  # worst first
+
+_KEYS = frozenset({"id", "site", "peer", "title", "verdict", "evidence", "hint", "from", "took_ms"})
+_LONGEST_VALUE = 60
+
+
+def validated(records: Iterable[Json]) -> list[dict[str, Any]]:
+    """The records, once each has the contract's keys, a known id and verdict; raises MeshError for one that hasn't."""
+    found = []
+    for record in records:
+        wrong = _KEYS.symmetric_difference(record)
+        if wrong:
+            raise MeshError("a check record can't be reported", why=f"its keys differ in {', '.join(sorted(wrong))}")
+        if record["id"] not in CHECKS or record["verdict"] not in VERDICTS:
+            raise MeshError("a check record can't be reported", why=f"{record['id']}: {record['verdict']} isn't known")
+        found.append(dict(record))
+    return found
+
+
+def verify_document(mesh: str, records: Sequence[Json]) -> dict[str, Any]:
+    """The content of ``verify.json``."""
+    healthy = is_healthy([record["verdict"] for record in records])
+    return {"schema": SCHEMA, "mesh": mesh, "healthy": healthy, "checks": list(records)}
+
+
+def in_order(records: Iterable[Json]) -> list[Json]:
+    """Worst first; then by site in the order of appearance, by check in the order of the list of checks, by peer."""
+    listed = list(records)
+    sites = list(dict.fromkeys(record["site"] for record in listed))
+    checks = list(CHECKS)
+
+    def place(record: Json) -> tuple[int, int, int, str]:
+        # what is well isn't split by verdict, so that a site's lines stay together
+        worst = min(VERDICTS.index(record["verdict"]), VERDICTS.index("skipped"))
+        return (worst, sites.index(record["site"]), checks.index(record["id"]), record["peer"] or "")
+
+    return sorted(listed, key=place)
+
+
+def bad(records: Iterable[Json]) -> list[Json]:
+    """The records that make a mesh unhealthy."""
+    return [record for record in records if record["verdict"] in ("failed", "unknown")]
+
+
+def seen(record: Json) -> str:
+    """What was seen, in one clause: the evidence's own ``seen``, else its short values."""
+    evidence: Json = record["evidence"] or {}
+    if evidence.get("seen"):
+        return plain(str(evidence["seen"]))
+    parts = []
+    for name, value in evidence.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if value not in (None, "", [], {}) and not isinstance(value, Mapping) and len(text) <= _LONGEST_VALUE:
+            parts.append(f"{name} {text}")
+    return plain("; ".join(parts))
+
+
+def plain(text: str) -> str:
+    """One line of printable text: answers from outside may hold what terminals and XML must not get."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def summary(mesh: str, records: Sequence[Json]) -> str:
+    """``mesh1: 3 sites, 47 checks: 46 ok, 1 failed``."""
+    counts = Counter(record["verdict"] for record in records)
+    sites = len({record["site"] for record in records})
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict])
+    return f"{mesh}: {_count(sites, 'site')}, {_count(len(records), 'check')}: {told or 'nothing was checked'}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

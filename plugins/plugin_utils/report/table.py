@@ -1,0 +1,127 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tables of fixed width for people (used by the action `edge.mesh.report`).
+
+Pure: rows in, lines with the name of a colour out. One column wraps to what the others leave of the width.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, in_order, plain, seen
+
+__all__ = ["Column", "Line", "checks", "layout", "results"]
+
+GAP = "  "
+NARROWEST = 24
+
+COLOURS = {
+    "failed": "red",
+    "unknown": "bright purple",
+    "warning": "yellow",
+    "skipped": "cyan",
+    "done": None,
+    "ok": None,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of output; ``colour`` is a name that Ansible's display knows, or None."""
+
+    text: str
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, whether its text wraps (the others are as wide as their widest cell), and whether it stands right."""
+
+    heading: str
+    wraps: bool = False
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one row, a note below it, and the colour of both."""
+
+    cells: Sequence[str]
+    note: str = ""
+    colour: str | None = None
+
+
+_CHECKS = (
+    Column("SITE"),
+    Column("CHECK"),
+    Column("PEER"),
+    Column("VERDICT"),
+    Column("WHAT WAS SEEN", wraps=True),
+    Column("TOOK", right=True),
+)
+_RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", wraps=True))
+
+
+def checks(records: Sequence[Json], width: int) -> list[Line]:
+    """The table of check records, the failed ones first and with their hints."""
+    rows = []
+    for record in in_order(records):
+        verdict = record["verdict"]
+        cells = [record["site"], record["id"], record["peer"] or "", verdict, seen(record), f"{record['took_ms']} ms"]
+        rows.append(Row(cells, plain(record["hint"]) if verdict != "ok" else "", COLOURS[verdict]))
+    return layout(_CHECKS, rows, width)
+
+
+def results(rows: Sequence[Json], width: int) -> list[Line]:
+    """The table of a run: ``{site, step, result, reason}`` each, failed sites first."""
+    ordered = sorted(rows, key=lambda row: row["result"] != "failed")
+    cells = [[plain(str(row[name])) for name in ("site", "step", "result", "reason")] for row in ordered]
+    return layout(_RESULTS, [Row(each, colour=COLOURS.get(each[2])) for each in cells], width)
+
+
+def layout(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Line]:
+    """Heading and rows within ``width`` columns, as far as the fixed columns leave room for the wrapping one."""
+    widths = [
+        0 if column.wraps else max(len(column.heading), *(len(row.cells[index]) for row in rows), 0)
+        for index, column in enumerate(columns)
+    ]
+    rest = max(NARROWEST, width - sum(widths) - len(GAP) * (len(columns) - 1))
+    widest = max([len(row.cells[index]) for row in rows for index, column in enumerate(columns) if column.wraps] + [13])
+    widths = [min(rest, widest) if column.wraps else widths[index] for index, column in enumerate(columns)]
+    lines = [Line(_join(columns, [column.heading for column in columns], widths))]
+    indent = _before_wrapped(columns, widths)
+    for row in rows:
+        wrapped = [
+            textwrap.wrap(cell, widths[index]) or [""] if columns[index].wraps else [cell]
+            for index, cell in enumerate(row.cells)
+        ]
+        for number in range(max(len(parts) for parts in wrapped)):
+            cells = [parts[number] if number < len(parts) else "" for parts in wrapped]
+            lines.append(Line(_join(columns, cells, widths), row.colour))
+        if row.note:
+            first, further = " " * indent + "-> ", " " * (indent + 3)
+            note = textwrap.wrap(
+                row.note, max(indent + NARROWEST, width), initial_indent=first, subsequent_indent=further
+            )
+            lines += [Line(part, row.colour) for part in note]
+    return lines
+
+
+def _join(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cell.rjust(width) if column.right else cell.ljust(width)
+        for column, cell, width in zip(columns, cells, widths, strict=True)
+    ]
+    return GAP.join(padded).rstrip()
+
+
+def _before_wrapped(columns: Sequence[Column], widths: Sequence[int]) -> int:
+    """Where the wrapping column begins."""
+    before = [width for column, width in zip(columns, widths, strict=True) if not column.wraps]
+    first = next(index for index, column in enumerate(columns) if column.wraps)
+    return sum(before[:first]) + len(GAP) * first

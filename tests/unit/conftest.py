@@ -1,0 +1,26 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""For all unit tests: nothing sleeps for real."""
+
+from __future__ import annotations
+
+import time
+import pytest
+
+LONGEST_NAP = 0.3  # seconds; threads of loopback servers may poll, tests may not wait
+
+REAL_SLEEP = time.sleep
+
+
+@pytest.fixture(autouse=True)
+def nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test whose code sleeps: clocks are handed in."""
+
+    def sleep(seconds: float) -> None:
+        if seconds > LONGEST_NAP:
+            raise AssertionError(f"something sleeps for {seconds} s; hand in a clock")
+        REAL_SLEEP(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
