@@ -74,10 +74,10 @@ def _verify(params: Mapping[str, Any]) -> dict[str, Any]:
     paths = _write(params, files)
     worst = "green" if document["healthy"] else "red"
     _show([*table.checks(checked, _width()), table.Line(""), table.Line(told, worst)])
-    failed = [
+    unhealthy = [
         f"{each['site']} {each['id']}" + (f" {each['peer']}" if each["peer"] else "") for each in records.bad(checked)
     ]
-    return {"healthy": document["healthy"], "summary": told, "failed": failed, "paths": paths}
+    return {"healthy": document["healthy"], "summary": told, "unhealthy": unhealthy, "paths": paths}
 
 
 def _run(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _run(params: Mapping[str, Any]) -> dict[str, Any]:
         f", {len(failed)} failed" if failed else ""
     )
     _show([*table.results(rows, _width()), table.Line(""), table.Line(told, "red" if failed else "green")])
-    return {"healthy": not failed, "summary": told, "failed": failed, "paths": paths}
+    return {"healthy": not failed, "summary": told, "unhealthy": failed, "paths": paths}
 
 
 def _write(params: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:

@@ -196,8 +196,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig, secretfiles
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
@@ -309,10 +307,10 @@ def wait_seconds(value: Any, timeout: float) -> float | None:
         if unknown or seconds < 0:
             raise MeshError("wait can't be read", why="it takes a timeout in seconds and nothing else")
         return seconds
-    try:
-        return timeout if boolean(value) else None
-    except TypeError:
-        raise MeshError("wait can't be read", why="it is neither a truth value nor a mapping") from None
+    word = str(value).lower()  # a templated value may come as text
+    if word not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+        raise MeshError("wait can't be read", why="it is neither a truth value nor a mapping")
+    return timeout if word in ("true", "yes", "on", "1") else None
 
 
 def _text(path: str) -> str:

@@ -74,7 +74,8 @@ def test_suppressions_in_plugins_are_few_and_have_reasons() -> None:
 
 
 def test_the_code_knows_no_site_of_the_lab() -> None:
-    name = re.compile(r"\b(?:paris|oslo|site_hub)\b|[\"'`]hub[\"'`]|/hub\b", re.IGNORECASE)
+    # `hub` is Istio's own word for a registry too: as a key, an attribute or after a point it isn't a site.
+    name = re.compile(r"\b(?:paris|oslo|site_hub)\b|(?<![.\w])hub\b(?![\"']?\s*[:=])", re.IGNORECASE)
     found = [
         f"{path}:{number}: {line.strip()}"
         for path in below("plugins", "roles", "playbooks")

@@ -35,20 +35,18 @@ PLANTED = [
 ]
 
 
+def files_of_checkout() -> list[str]:
+    """Tracked files and new ones that git doesn't ignore, relative to the root."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+    return [name for name in map(os.fsdecode, listing.split(b"\0")) if name and os.path.lexists(ROOT / name)]
+
+
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The tarball's member names, built from a copy of the checkout with a person's files planted in it."""
     checkout, built = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("built")
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    names = [
-        os.fsdecode(name) for name in listing.stdout.split(b"\0") if name and os.path.lexists(ROOT / os.fsdecode(name))
-    ]
-    for name in names:
+    for name in files_of_checkout():
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, checkout / name, follow_symlinks=False)
     for name in PLANTED:
@@ -70,9 +68,8 @@ def test_it_holds_the_collection(members: list[str]) -> None:
     assert {"README.md", "LICENSE", "meta/runtime.yml", "meta/execution-environment.yml", "bindep.txt"} <= set(members)
     assert "requirements/collection.txt" in members
     for kind in ("plugins", "roles", "playbooks"):
-        tracked = {str(path.relative_to(ROOT)) for path in (ROOT / kind).rglob("*") if path.is_file()}
         shipped = {name for name in members if name.startswith(f"{kind}/")}
-        assert shipped == {name for name in tracked if "__pycache__" not in name and "/.state/" not in name}
+        assert shipped == {name for name in files_of_checkout() if name.startswith(f"{kind}/")}
 
 
 def test_it_holds_nothing_of_a_person(members: list[str]) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+
 import pytest
 
 LONGEST_NAP = 0.3  # seconds; threads of loopback servers may poll, tests may not wait

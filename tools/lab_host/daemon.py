@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.lab_host.errors import LabHostError
-from tools.lab_host.host import Paths, docker_version, find_program, service_manager, write
+from tools.lab_host.host import SYSTEM_PATH, Paths, docker_version, find_program, service_manager, write
 
-__all__ = ["ours", "start", "start_time", "stop"]
+__all__ = ["forget_dead_pid_file", "ours", "start", "start_time", "stop"]
 
 READY_SECONDS = 90
 STOP_SECONDS = 90
@@ -48,7 +48,8 @@ def ours(paths: Paths) -> int | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     stat = _stat(paths, pid)
-    return pid if stat is not None and start_time(stat) == started else None
+    alive = stat is not None and start_time(stat) == started and not _is_zombie(stat)
+    return pid if alive else None
 
 
 def start(paths: Paths, say: Callable[[str], None]) -> str:
@@ -67,18 +68,27 @@ def _start_by_hand(paths: Paths) -> subprocess.Popen[bytes]:
     dockerd = find_program("dockerd")
     if dockerd is None:
         raise LabHostError("there is no dockerd on this machine", hint="install docker.io")
-    _forget_dead_pid_file(paths)
+    forget_dead_pid_file(paths)
     paths.log.parent.mkdir(parents=True, exist_ok=True)
+    # A daemon outlives the shell that called for it, and needn't know what else that shell had in its environment.
+    environment = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    environment |= {"PATH": SYSTEM_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
     with open(paths.log, "ab") as log:
         process = subprocess.Popen(
-            [dockerd], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True, close_fds=True
+            [dockerd],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
         )
     stat = _stat(paths, process.pid) or ""
     write(_mark(paths), json.dumps({"pid": process.pid, "started": start_time(stat)}).encode(), mode=0o600)
     return process
 
 
-def _forget_dead_pid_file(paths: Paths) -> None:
+def forget_dead_pid_file(paths: Paths) -> None:
     """After a crash dockerd refuses to start when another process has its old pid by now: then the file is a lie."""
     file = paths.root / "var/run/docker.pid"
     with contextlib.suppress(OSError, ValueError):
@@ -119,14 +129,12 @@ def stop(paths: Paths, say: Callable[[str], None]) -> None:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while ours(paths) is not None:
-        if _stat(paths, pid) is not None and _is_zombie(paths, pid):
-            break
         if time.monotonic() > deadline:
             raise LabHostError(f"dockerd (pid {pid}) doesn't stop within {STOP_SECONDS} s", hint=f"see {paths.log}")
         time.sleep(0.25)
     _mark(paths).unlink(missing_ok=True)
 
 
-def _is_zombie(paths: Paths, pid: int) -> bool:
-    stat = _stat(paths, pid)
-    return stat is not None and stat.rpartition(")")[2].split()[0] == "Z"
+def _is_zombie(stat: str) -> bool:
+    """Ended, but not waited for yet by the process that started it."""
+    return stat.rpartition(")")[2].split()[0] == "Z"

@@ -23,6 +23,7 @@ from pathlib import Path
 from tools.lab_host.errors import LabHostError
 
 __all__ = [
+    "SYSTEM_PATH",
     "Paths",
     "docker_version",
     "find_program",

@@ -22,7 +22,18 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Ob
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.execute import Item
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Live, Parallel, Target
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import (
-    Apply, Create, Delete, Keep, Refuse, Release, Rules, Step, order, plan_absent, plan_present, plan_status,
+    Apply,
+    Create,
+    Delete,
+    Keep,
+    Refuse,
+    Release,
+    Rules,
+    Step,
+    order,
+    plan_absent,
+    plan_present,
+    plan_status,
 )  # fmt: skip
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.wait import Clock
 
@@ -109,7 +120,7 @@ class _Run:
             if self._request.subresource:
                 step = plan_status(target.desired, there, rules)
             else:
-                step = plan_present(target.ref, target.desired, there, rules)
+                step = plan_present(target.desired, there, rules)
             if isinstance(step, Refuse):
                 refused.append(f"{target.ref}: {step.why}")
                 hint = hint or step.hint

@@ -196,6 +196,8 @@ def _forget(client: Client, path: str, live: Mapping[str, Any], *, dry_run: bool
 def named(error: ApiError, ref: Ref, done: str) -> ApiError:
     """The error told of the object, not of the request."""
     why, hint = error.why or "", error.hint
+    if "typed patch object" in why:
+        hint = "correct this field of the object"
     if "immutable" in why and hint is None:
         hint = "this can't be changed in place: delete the object and run again"
     if "failed calling webhook" in why and hint in (None, "look at the API server's log"):

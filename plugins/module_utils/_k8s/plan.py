@@ -83,7 +83,7 @@ class Refuse:
 Step = Keep | Create | Apply | Delete | Release | Refuse
 
 
-def plan_present(ref: Ref, desired: Object, live: Mapping[str, Any] | None, rules: Rules) -> Step:
+def plan_present(desired: Object, live: Mapping[str, Any] | None, rules: Rules) -> Step:
     """What makes ``live`` (None: not there, or on its way out) as ``desired`` says."""
     if live is None:
         return Create(_labelled(desired, "created", rules.set_name))

@@ -12,7 +12,9 @@ two bytes.
 from __future__ import annotations
 
 import json
+import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +33,7 @@ __all__ = ["execute", "forward", "result_of"]
 
 _EXEC_PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _FORWARD_PROTOCOLS = ["v4.channel.k8s.io"]
+_STALL_SECONDS = 30.0
 _LARGEST_OUTPUT = 64 << 20
 
 
@@ -98,85 +101,113 @@ def forward(client: Client, path: str, port: int) -> Iterator[tuple[str, int]]:
 
     The first WebSocket is opened at once, so a pod that can't be reached is an ApiError here and not a silent reset.
     """
-    first = _open_forward(client, path, port)
-    listener = socket.create_server(("127.0.0.1", 0))
-    carriers: list[_Carrier] = []
-    acceptor = threading.Thread(
-        target=_accept, args=(listener, client, path, port, first, carriers), name="portforward", daemon=True
-    )
-    acceptor.start()
+    forwarder = _Forwarder(client, path, port)
     try:
-        host, local = listener.getsockname()[:2]
-        yield str(host), int(local)
+        yield forwarder.address
     finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        acceptor.join(timeout=1)
-        for carrier in carriers:
-            carrier.close()
-        if not carriers:
-            _close(first)
+        forwarder.close()
 
 
-def _accept(
-    listener: socket.socket, client: Client, path: str, port: int, first: Any, carriers: list[_Carrier]
-) -> None:
-    while True:
-        try:
-            local, _address = listener.accept()
-        except OSError:  # the listener is closed: the context has ended
-            return
-        try:
-            remote = _open_forward(client, path, port) if carriers else first
-        except ApiError:
-            local.close()  # the caller sees a closed connection, as from a pod that refuses it
-            continue
-        carriers.append(_Carrier(local, remote))
+class _Forwarder:
+    """A listener, a thread that accepts, and one thread for each connection.
 
+    A TLS connection may be used by one thread at a time, and a descriptor must not be closed under a thread that reads
+    it: so each connection belongs to its thread, which alone closes it; others only shut the local side down.
+    """
 
-class _Carrier:
-    """Two threads that copy bytes between a local connection and a WebSocket until either side ends."""
+    def __init__(self, client: Client, path: str, port: int) -> None:
+        self._client = client
+        self._path = path
+        self._query = [("ports", str(port))]
+        self._spare: Any = self._open()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._closing = threading.Event()
+        self._locals: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, name="portforward", daemon=True)]
+        self._threads[0].start()
 
-    def __init__(self, local: socket.socket, remote: Any) -> None:
-        self._local = local
-        self._remote = remote
-        for target in (self._out, self._back):
-            threading.Thread(target=target, name="portforward", daemon=True).start()
-
-    def _out(self) -> None:
-        with suppress(OSError, websocket.WebSocketException):
-            while data := self._local.recv(1 << 15):
-                self._remote.send_binary(b"\x00" + data)
-        self.close()
-
-    def _back(self) -> None:
-        greeted: set[int] = set()
-        with suppress(OSError, websocket.WebSocketException):
-            while True:
-                opcode, frame = self._remote.recv_data()
-                if opcode == websocket.ABNF.OPCODE_CLOSE or not frame:
-                    break
-                channel = frame[0]
-                if channel not in greeted:  # the channel's first frame is the port number
-                    greeted.add(channel)
-                elif channel == 0:
-                    self._local.sendall(frame[1:])
-                else:
-                    break
-        self.close()
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to connect to."""
+        host, port = self._listener.getsockname()[:2]
+        return str(host), int(port)
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._local.shutdown(socket.SHUT_RDWR)
-        self._local.close()
-        _close(self._remote)
+        """End the listener and every connection, and wait for their threads."""
+        self._closing.set()
+        for item in [self._listener, *self._locals]:
+            with suppress(OSError):
+                item.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(timeout=2)
+        self._listener.close()
+        if self._spare is not None:
+            _close(self._spare)
+
+    def _open(self) -> Any:
+        return _connect(self._client, self._path, self._query, _FORWARD_PROTOCOLS, self._client.remaining())
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                local, _address = self._listener.accept()
+            except OSError:  # the listener is shut down
+                return
+            try:
+                remote = self._spare if self._spare is not None else self._open()
+            except ApiError:
+                local.close()  # the caller sees a closed connection, as from a pod that refuses it
+                continue
+            self._spare = None
+            self._locals.append(local)
+            thread = threading.Thread(target=_carry, args=(local, remote), name="portforward", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+            if self._closing.is_set():
+                with suppress(OSError):
+                    local.shutdown(socket.SHUT_RDWR)
 
 
-def _open_forward(client: Client, path: str, port: int) -> Any:
-    connection = _connect(client, path, [("ports", str(port))], _FORWARD_PROTOCOLS, client.remaining())
-    connection.settimeout(None)
-    return connection
+def _carry(local: socket.socket, remote: Any) -> None:
+    """Copy bytes both ways between a local connection and a WebSocket until either side ends, then close both."""
+    greeted: set[int] = set()
+    try:
+        local.settimeout(_STALL_SECONDS)
+        while True:
+            buffered = isinstance(remote.sock, ssl.SSLSocket) and remote.sock.pending() > 0
+            readable, _write, _error = select.select([local, remote.sock], [], [], 0 if buffered else None)
+            if local in readable:
+                data = local.recv(1 << 15)
+                if not data:
+                    return
+                remote.settimeout(_STALL_SECONDS)
+                remote.send_binary(b"\x00" + data)
+            if (buffered or remote.sock in readable) and not _back(local, remote, greeted):
+                return
+    except (OSError, websocket.WebSocketException):
+        return
+    finally:
+        local.close()
+        _close(remote)
+
+
+def _back(local: socket.socket, remote: Any, greeted: set[int]) -> bool:
+    """Hand on one frame if a whole one is there; False at the end. A part of a frame stays in the library's buffer."""
+    remote.settimeout(0)
+    try:
+        opcode, frame = remote.recv_data()
+    except (BlockingIOError, ssl.SSLWantReadError, websocket.WebSocketTimeoutException):
+        return True
+    if opcode == websocket.ABNF.OPCODE_CLOSE or not frame:
+        return False
+    channel = frame[0]
+    if channel not in greeted:  # the channel's first frame is the port number
+        greeted.add(channel)
+        return True
+    if channel != 0:
+        return False
+    local.sendall(frame[1:])
+    return True
 
 
 def _connect(client: Client, path: str, query: list[tuple[str, str]], protocols: list[str], seconds: float) -> Any:

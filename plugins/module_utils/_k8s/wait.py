@@ -217,9 +217,23 @@ def why_pods(client: Client, live: Mapping[str, Any]) -> str | None:
         why = why_pod(pod)
         if why is None or _conditions(pod.get("status") or {}).get("Ready", {}).get("status") == "True":
             continue
-        log = _last_words(client, pod) if "exit code" in why else ""
-        return f"pod {pod['metadata']['name']}: {why}{log}"
+        more = _last_words(client, pod) if "exit code" in why else ""
+        if "ContainerCreating" in why:
+            more = _last_warning(client, pod)
+        return f"pod {pod['metadata']['name']}: {why}{more}"
     return None
+
+
+def _last_warning(client: Client, pod: Mapping[str, Any]) -> str:
+    """The last warning about a pod whose containers aren't even made: a volume, a network; empty if there is none."""
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    chosen = f"involvedObject.name={name},type=Warning"
+    try:
+        events = client.list(f"/api/v1/namespaces/{quote(namespace)}/events", fieldSelector=chosen)
+    except MeshError:
+        return ""
+    events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    return f"; {events[-1].get('reason')}: {str(events[-1].get('message'))[:300]}" if events else ""
 
 
 def _last_words(client: Client, pod: Mapping[str, Any]) -> str:

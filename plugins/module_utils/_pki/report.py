@@ -125,5 +125,6 @@ def _entry(name: str, leaf: Any, problems: list[str], now: datetime) -> Report:
 
 
 def _judged(report: Report) -> Report:
-    report["chain"] = "failed" if report["problems"] else "ok"
+    if report["present"]:
+        report["chain"] = "failed" if report["problems"] else "ok"
     return report

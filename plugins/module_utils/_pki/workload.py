@@ -25,7 +25,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import (
     x509,
 )
 
-__all__ = ["CertificateFacts", "inspect", "inspect_der", "make_csr", "verify_chain"]
+__all__ = ["CertificateFacts", "inspect", "inspect_der", "make_csr", "public_bytes", "verify_chain"]
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _clean_site(
     if not check_mode:
         site.revoke(mine)
     if others:
-        removal.warnings.append(f"the reader at the site stays: {len(others)} tokens of other primaries hang on it")
+        removal.warnings.append(f"the reader at the site stays: tokens of other primaries hang on it ({len(others)})")
     else:
         removal.done += site.remove(survey, check_mode=check_mode)
     if wait and not check_mode:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Verdict
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 
 __all__ = ["RERUN", "Api", "Command", "Finding", "Json", "Primary", "Site", "unknown"]
 
@@ -82,5 +83,6 @@ class Api(Protocol):
 
 
 def unknown(error: MeshError, **evidence: Any) -> Finding:
-    """What couldn't be asked, and why."""
-    return Finding("unknown", {"seen": error.why or error.what, "reason": error.message, **evidence}, error.hint or "")
+    """What couldn't be asked, and why; a request's own path and status say little to people, so they come second."""
+    short = (error.why if isinstance(error, ApiError) else f"{error.what}: {error.why}") if error.why else error.what
+    return Finding("unknown", {"seen": short, "reason": error.message, **evidence}, error.hint or "")

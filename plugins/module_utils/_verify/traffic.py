@@ -231,7 +231,7 @@ def call_ingress(address: str, port: int, path: str, seconds: float) -> Answer:
         response = connection.getresponse()
         return answers.read(response.read(4096).decode("utf-8", "replace"), response.status)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(error=f"{type(error).__name__}: {error}")
+        return Answer(error=getattr(error, "strerror", None) or str(error) or type(error).__name__)
     finally:
         connection.close()
 

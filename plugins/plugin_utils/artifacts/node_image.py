@@ -21,7 +21,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.images import 
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.pins import BUILD
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.rootfs import TAR, package_labels
 
-__all__ = ["COMPONENTS"]
+__all__ = ["COMPONENTS", "RECIPE", "recipe_entries"]
 
 ROOTFS = "rootfs-node"
 RECIPE = "images/node"
@@ -41,7 +41,7 @@ MASKED = (
 )
 
 
-def _recipe_files(recipe: Path) -> Iterator[Entry]:
+def recipe_entries(recipe: Path) -> Iterator[Entry]:
     """Everything below ``etc`` and ``kind``, in its place; the sandbox image's name filled in."""
     for top in ("etc", "kind"):
         for file in sorted((recipe / top).rglob("*")):
@@ -67,7 +67,7 @@ def _settings_layer(ctx: BuildContext) -> Path:
         *(Entry(f"/usr/local/bin/{name}", source=ctx.inputs[name] / name) for name in PROGRAMS),
         *(Entry(f"/opt/cni/bin/{name}", source=ctx.inputs["cni"] / name) for name in CNI_PLUGINS),
         Entry("/usr/local/bin/entrypoint", source=recipe / "entrypoint"),
-        *_recipe_files(recipe),
+        *recipe_entries(recipe),
         *_units(),
         Entry("/etc/cni/net.d"),
         Entry("/etc/machine-id", source=b"", mode=0o444),

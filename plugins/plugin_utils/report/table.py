@@ -69,11 +69,14 @@ _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", w
 
 def checks(records: Sequence[Json], width: int) -> list[Line]:
     """The table of check records, the failed ones first and with their hints."""
-    rows = []
-    for record in in_order(records):
+    rows: list[Row] = []
+    ordered = in_order(records)
+    for record, following in zip(ordered, [*ordered[1:], None], strict=True):
         verdict = record["verdict"]
+        # one hint for lines that share it: a site that doesn't answer needs no ten
+        last = following is None or any(record[key] != following[key] for key in ("site", "hint", "verdict"))
         cells = [record["site"], record["id"], record["peer"] or "", verdict, seen(record), f"{record['took_ms']} ms"]
-        rows.append(Row(cells, plain(record["hint"]) if verdict != "ok" else "", COLOURS[verdict]))
+        rows.append(Row(cells, plain(record["hint"]) if verdict != "ok" and last else "", COLOURS[verdict]))
     return layout(_CHECKS, rows, width)
 
 

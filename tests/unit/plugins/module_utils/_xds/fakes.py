@@ -21,8 +21,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
-from ansible_collections.edge.mesh.plugins.module_utils._xds import transport
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,18 +30,22 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from envoy.service.status.v3 import csds_pb2
 
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
+from ansible_collections.edge.mesh.plugins.module_utils._xds import transport
+
 NAMESPACE = "istio-system"
 SERVER_NAME = "istiod.istio-system.svc"
 IDENTITY = "spiffe://cluster.local/ns/istio-system/sa/default"
 
 
 class Authority:
-    """A throw-away CA."""
+    """A throw-away CA, signed by itself or by ``issuer``; with ``ca`` false its certificate doesn't say it is one."""
 
-    def __init__(self, name: str = "root") -> None:
+    def __init__(self, name: str = "root", issuer: Authority | None = None, *, ca: bool = True) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
-        self.certificate = self._build(self.name, self.key.public_key(), None, timedelta(days=3650), ca=True)
+        build = (issuer or self)._build
+        self.certificate = build(self.name, self.key.public_key(), None, timedelta(days=3650), ca=ca)
 
     @property
     def pem(self) -> str:
@@ -122,12 +124,7 @@ class Istiod:
         ]
     )
     proxies: list[dict[str, Any]] = field(default_factory=lambda: [gateway("hub"), gateway("edge")])
-    endpoints: list[tuple[str, int, str]] = field(
-        default_factory=lambda: [
-            ("10.0.0.2", 5000, "hello;sample;hello;v1;hub"),
-            ("172.31.0.3", 15443, ";;;;edge"),
-        ]
-    )
+    more_endpoints: list[tuple[str, int, str]] = field(default_factory=list)
     identity: str = IDENTITY
     life: timedelta = timedelta(hours=24)
     signer: Authority | None = None
@@ -157,13 +154,16 @@ class _Discovery(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
     def StreamAggregatedResources(self, request_iterator: Any, context: Any) -> Iterator[Any]:  # noqa: N802
         self.istiod.streams += 1
         _authenticate(self.istiod, context, "authentication failure")
+        cluster = ""
         for request in request_iterator:
+            if request.node.id:
+                cluster = dict(request.node.metadata).get("CLUSTER_ID", "")
             if self.istiod.silent is not None:
                 self.istiod.silent.wait(30)
                 return
-            yield self._answer(request)
+            yield self._answer(request, cluster)
 
-    def _answer(self, request: Any) -> Any:
+    def _answer(self, request: Any, cluster: str) -> Any:
         answer = discovery_pb2.DiscoveryResponse(type_url=request.type_url, nonce="1")
         if request.type_url == transport.SYNCZ:
             answer.control_plane.identifier = json.dumps(
@@ -181,11 +181,20 @@ class _Discovery(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
             answer.resources.add().Pack(cluster_pb2.Cluster(name="BlackHoleCluster"))
         elif request.type_url == transport.CLUSTER_LOAD_ASSIGNMENT:
             for name in request.resource_names[:1]:
-                answer.resources.add().Pack(_assignment(name, self.istiod.endpoints))
+                answer.resources.add().Pack(_assignment(name, self._endpoints(cluster)))
         elif request.type_url == transport.LISTENER:
             for _number in range(self.istiod.listeners):
                 answer.resources.add(type_url=transport.LISTENER)
         return answer
+
+    def _endpoints(self, cluster: str) -> list[tuple[str, int, str]]:
+        """One service's endpoints as a proxy of the cluster sees them: its own pod, and the others' gateways."""
+        through = [
+            (item["Addr"], item["Port"], f";;;;{item['Cluster']}")
+            for item in self.istiod.networkz
+            if item["Cluster"] != cluster
+        ]
+        return [("10.0.0.5", 5000, f"hello;sample;hello;v1;{cluster}"), *through, *self.istiod.more_endpoints]
 
 
 def _client_config(proxy: Mapping[str, Any]) -> Any:

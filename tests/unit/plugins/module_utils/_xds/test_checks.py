@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from ansible_collections.edge.mesh.plugins.module_utils._xds import checks
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import (
     ClusterState,

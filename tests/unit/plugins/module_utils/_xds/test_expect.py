@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._xds import expect
 

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The reader at a site: the objects carry the rights that are asked for, and nothing more."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.edge.mesh.plugins.module_utils._istio import reader
+from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Reader
+
+READER = Reader("istio-system", "reader")
+OBJECTS = reader.objects(READER)
+RULES = [rule for body in OBJECTS for rule in body.get("rules", [])]
+
+
+def test_paths_are_those_of_the_api():
+    assert [reader.path_of(body) for body in OBJECTS] == [
+        "/api/v1/namespaces/istio-system/serviceaccounts/reader",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/reader-istio-system",
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/reader-istio-system",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/istio-system/roles/reader",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/istio-system/rolebindings/reader",
+    ]
+
+
+def test_every_object_says_whose_it_is():
+    for body in [*OBJECTS, reader.anchor(READER, "paris", "hub", static=False)]:
+        assert body["metadata"]["labels"] == {"edge.mesh/set": "site-reader", "edge.mesh/origin": "created"}
+
+
+def test_the_bindings_bind_the_reader_to_the_roles_that_are_made():
+    named = {(body["kind"], body["metadata"]["name"]) for body in OBJECTS}
+    for body in OBJECTS:
+        if "roleRef" in body:
+            assert (body["roleRef"]["kind"], body["roleRef"]["name"]) in named
+            assert body["subjects"] == [{"kind": "ServiceAccount", "name": "reader", "namespace": "istio-system"}]
+
+
+def test_nothing_but_upkeep_may_be_written():
+    writes = {
+        (resource, verb)
+        for rule in RULES
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if verb not in ("get", "list", "watch")
+    }
+    assert writes == {
+        ("subjectaccessreviews", "create"),
+        ("tokenreviews", "create"),
+        ("mutatingwebhookconfigurations", "update"),
+        ("configmaps", "create"),
+        ("configmaps", "update"),
+    }
+    assert not any("*" in rule[key] for rule in RULES for key in ("verbs", "resources", "apiGroups"))
+
+
+def test_configmaps_of_others_can_neither_be_read_nor_changed():
+    everywhere = [rule for rule in OBJECTS[1]["rules"] if rule["resources"] == ["configmaps"]]
+    assert all(rule.get("resourceNames") or rule["verbs"] == ["create"] for rule in everywhere)
+
+
+def test_the_rights_of_the_roles_are_the_rights_that_are_needed():
+    assert reader.missing_rights({"status": {"resourceRules": RULES}}) == []
+
+
+@pytest.mark.parametrize("index", range(len(RULES)))
+def test_every_rule_is_missed_when_it_is_gone(index):
+    rules = RULES[:index] + RULES[index + 1 :]
+    assert reader.missing_rights({"status": {"resourceRules": rules}})
+
+
+def test_missing_rights_are_named():
+    rules = copy.deepcopy(RULES)
+    rules[0]["verbs"].remove("watch")
+    rules[0]["resources"].remove("pods")
+    missed = reader.missing_rights({"status": {"resourceRules": rules}})
+    assert missed[:3] == ["watch namespaces", "watch nodes", "get pods"]
+
+
+def test_an_administrators_rights_are_enough():
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    assert reader.missing_rights({"status": {"resourceRules": [everything]}}) == []
+
+
+def test_an_incomplete_review_proves_nothing():
+    assert reader.missing_rights({"status": {"resourceRules": [], "incomplete": True}}) == []
+    assert reader.missing_rights({}) != []
+
+
+def test_only_our_own_fields_are_compared():
+    live = copy.deepcopy(OBJECTS[1])
+    live["metadata"].update(uid="u", resourceVersion="1", annotations={"a": "b"})
+    live["metadata"]["labels"]["theirs"] = "x"
+    assert reader.differences(OBJECTS[1], live) == []
+    live["rules"].append({"verbs": ["*"]})
+    del live["metadata"]["labels"]["edge.mesh/set"]
+    assert reader.differences(OBJECTS[1], live) == ["metadata.labels.edge.mesh/set", "rules"]
+    assert reader.differences(OBJECTS[1], None) == ["is missing"]
+
+
+def test_a_static_tokens_secret_names_the_account():
+    made = reader.anchor(READER, "paris", "hub", static=True)
+    assert made["type"] == "kubernetes.io/service-account-token"
+    assert made["metadata"]["annotations"] == {
+        "edge.mesh/primary": "hub",
+        "edge.mesh/cluster": "paris",
+        "kubernetes.io/service-account.name": "reader",
+    }
+    assert "name" not in made["metadata"]
