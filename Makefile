@@ -4,7 +4,8 @@
 
 # Set where bytecode isn't wanted; every start of an Ansible module then compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Go is looked for where its own installer puts it, too; what is on PATH comes first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/go/bin:/usr/lib/go/bin:/snap/bin
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 PLAYBOOK := .venv/bin/ansible-playbook -i inventories/lab

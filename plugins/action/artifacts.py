@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -42,7 +41,7 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``facts``, ``made`` and ``todo``; raises AnsibleActionFail with one line."""
+        """Return ``facts``, ``made`` and ``todo``, or a failure of one line."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validated, options = self.validate_argument_spec(ARGUMENTS)
         try:
@@ -50,11 +49,12 @@ class ActionModule(ActionBase):
         except BuildFailed as error:
             for text in error.tail:
                 Display().display(f"  {error.component}: {text}", color="red")
-            raise AnsibleActionFail(error.message, result={"build_log": str(error.log)})
+            return {**result, "failed": True, "msg": error.message, "build_log": str(error.log)}
         except MeshError as error:
-            raise AnsibleActionFail(error.message)
+            return {**result, "failed": True, "msg": error.message}
         if self._task.check_mode and outcome.todo:
-            Display().display(f"missing: {', '.join(outcome.todo)}")
+            said = "would be removed" if options["state"] == "absent" else "missing"
+            Display().display(f"{said}: {', '.join(outcome.todo)}")
         for warning in outcome.warnings:
             Display().warning(warning)
         result.update(changed=outcome.changed, facts=outcome.facts, made=outcome.made, todo=outcome.todo)

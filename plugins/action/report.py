@@ -2,16 +2,20 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The action `edge.mesh.report`: writes reports into the state directory and shows them as a table."""
+"""The action `edge.mesh.report`: writes reports into the state directory and shows them as a table.
+
+Where the callback `edge.mesh.report` is enabled, the table is left to it: it comes last then, below the recap.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -36,8 +40,8 @@ ARGUMENTS = {
         },
     },
 }
-_WIDTHS = (80, 140)  # narrowest and widest table; 110 where the output is no terminal
-_WIDTH_OF_A_LOG = 110
+_CALLBACK = "edge.mesh.report"
+_NARROWEST, _WIDEST, _WIDTH_OF_A_LOG = 80, 140, 110
 
 display = Display()
 
@@ -53,7 +57,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(ARGUMENTS, required_one_of=[["records", "results"]])
         try:
-            done = _verify(params) if params["records"] is not None else _run(params)
+            done = _verified(params) if params["records"] is not None else _ran(params)
         except MeshError as error:
             raise AnsibleActionFail(error.message)
         except OSError as error:
@@ -62,52 +66,55 @@ class ActionModule(ActionBase):
         return result
 
 
-def _verify(params: Mapping[str, Any]) -> dict[str, Any]:
+def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
     """The report of check records: JSON, JUnit and the table."""
     checked = records.validated(params["records"])
     document = records.verify_document(params["mesh"], checked)
-    told = records.summary(params["mesh"], checked)
-    files = {
-        f"{params['name']}.json": _json(document),
-        f"{params['name']}.xml": junit.document(params["mesh"], checked),
+    paths = _write(params, {"json": _json(document), "xml": junit.document(params["mesh"], checked)})
+    _show(document)
+    named = [(each["site"], each["id"], each["peer"] or "") for each in records.bad(checked)]
+    return {
+        "healthy": document["healthy"],
+        "summary": records.summary(params["mesh"], checked),
+        "unhealthy": [" ".join(names).rstrip() for names in named],
+        "paths": paths,
     }
-    paths = _write(params, files)
-    worst = "green" if document["healthy"] else "red"
-    _show([*table.checks(checked, _width()), table.Line(""), table.Line(told, worst)])
-    unhealthy = [
-        f"{each['site']} {each['id']}" + (f" {each['peer']}" if each["peer"] else "") for each in records.bad(checked)
-    ]
-    return {"healthy": document["healthy"], "summary": told, "unhealthy": unhealthy, "paths": paths}
 
 
-def _run(params: Mapping[str, Any]) -> dict[str, Any]:
+def _ran(params: Mapping[str, Any]) -> dict[str, Any]:
     """The report of a run: JSON and the table."""
-    rows = params["results"]
-    failed = [row["site"] for row in rows if row["result"] == "failed"]
-    document = {"schema": records.SCHEMA, "mesh": params["mesh"], "healthy": not failed, "results": rows}
-    paths = _write(params, {f"{params['name']}.json": _json(document)})
-    told = f"{params['mesh']}: {len(rows)} sites: {len(rows) - len(failed)} done" + (
-        f", {len(failed)} failed" if failed else ""
-    )
-    _show([*table.results(rows, _width()), table.Line(""), table.Line(told, "red" if failed else "green")])
-    return {"healthy": not failed, "summary": told, "unhealthy": failed, "paths": paths}
+    document = records.run_document(params["mesh"], params["results"])
+    paths = _write(params, {"json": _json(document)})
+    _show(document)
+    return {
+        "healthy": document["healthy"],
+        "summary": records.run_summary(params["mesh"], params["results"]),
+        "unhealthy": [row["site"] for row in params["results"] if row["result"] == "failed"],
+        "paths": paths,
+    }
 
 
-def _write(params: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
-    directory = Path(params["state_dir"]) / "reports"
-    for name, text in files.items():
-        write_text(directory / name, text)
-    return [str(directory / name) for name in files]
+def _write(params: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
+    """Write ``<name>.<suffix>`` for each text; the paths. Raises OSError."""
+    paths = {Path(params["state_dir"], "reports", f"{params['name']}.{suffix}"): text for suffix, text in texts.items()}
+    for path, text in paths.items():
+        write_text(path, text)
+    return [str(path) for path in paths]
 
 
 def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _show(lines: list[table.Line]) -> None:
-    for line in [table.Line(""), *lines]:
+def _show(document: Mapping[str, Any]) -> None:
+    if _CALLBACK in constants.CALLBACKS_ENABLED:
+        return
+    for line in table.whole(document, _width()):
         display.display(line.text, color=line.colour)
 
 
 def _width() -> int:
-    return min(max(shutil.get_terminal_size((_WIDTH_OF_A_LOG, 24)).columns, _WIDTHS[0]), _WIDTHS[1])
+    """The terminal's width as a worker process knows it: 79 stands for a terminal of 80 and for none."""
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else display.columns
+    return min(max(width, _NARROWEST), _WIDEST) if width >= _NARROWEST else _WIDTH_OF_A_LOG

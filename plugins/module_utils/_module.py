@@ -25,11 +25,14 @@ __all__ = ["Call", "Outcome", "run"]
 
 @dataclass(frozen=True)
 class Call:
-    """What a handler gets: the validated parameters and how Ansible wants it to run."""
+    """What a handler gets: validated parameters, how Ansible wants it to run, and AnsibleModule's ``run_command``."""
 
     params: Mapping[str, Any]
     check_mode: bool
     diff_mode: bool
+    run_command: Callable[..., tuple[int, str, str]] = field(
+        repr=False, compare=False, default=lambda *_args: (127, "", "")
+    )
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ def run(
 ) -> None:
     """Run ``handler`` as an Ansible module; ``constraints`` are AnsibleModule's own (``required_if`` and so on)."""
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=supports_check_mode, **constraints)
-    call = Call(params=module.params, check_mode=module.check_mode, diff_mode=module._diff)
+    call = Call(
+        params=module.params, check_mode=module.check_mode, diff_mode=module._diff, run_command=module.run_command
+    )
     try:
         outcome = handler(call)
     except MeshError as error:

@@ -194,7 +194,7 @@ def handle(call: Call) -> Outcome:
         config=params["config"] or "",
         kubeconfig=Path(params["kubeconfig"]),
     )
-    kind = Kind(params["kind"], params["docker"])
+    kind = Kind(call.run_command, params["kind"], params["docker"])
     if params["state"] == "absent":
         return _absent(kind, wanted, call.check_mode)
     return _present(kind, wanted, call.check_mode, params["timeout"])

@@ -86,7 +86,6 @@ options:
   reader:
     description: Who reads the site.
     type: dict
-    default: {}
     suboptions:
       namespace:
         description: Namespace of the reader, which istiod takes for the site's own system namespace.
@@ -103,8 +102,8 @@ options:
         default: full
   recreate:
     description:
-      - Delete the remote secret and create it anew, so that istiod reads the site's annotations again.
-      - Interrupts the traffic to the site for a moment, so it is only meant for a site whose annotation came late.
+      - Make a new credential even if the one there is good, so that istiod reads the site's annotations again; for a
+        site whose controlPlaneClusters annotation came late. Traffic isn't interrupted.
     type: bool
     default: false
   wait:
@@ -137,36 +136,36 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let the hub read the site paris
+- name: Let the centre read the site shop
   edge.mesh.remote_secret:
-    cluster: paris
+    cluster: shop
     site:
-      kubeconfig: state/kubeconfig/paris.yaml
+      kubeconfig: state/kubeconfig/shop.yaml
     primaries:
-      - name: hub
-        kubeconfig: state/kubeconfig/hub.yaml
+      - name: centre
+        kubeconfig: state/kubeconfig/centre.yaml
     api_server: https://192.0.2.20:6443
     token_ttl: 90d
     renew_before: 30d
 
 - name: Read the annotations of a site again that were set too late
   edge.mesh.remote_secret:
-    cluster: paris
+    cluster: shop
     site:
-      kubeconfig: state/kubeconfig/paris.yaml
+      kubeconfig: state/kubeconfig/shop.yaml
     primaries:
-      - name: hub
-        kubeconfig: state/kubeconfig/hub.yaml
+      - name: centre
+        kubeconfig: state/kubeconfig/centre.yaml
     recreate: true
 
-- name: Take the site away from the hub
+- name: Take the site away from the centre
   edge.mesh.remote_secret:
-    cluster: paris
+    cluster: shop
     site:
-      kubeconfig: state/kubeconfig/paris.yaml
+      kubeconfig: state/kubeconfig/shop.yaml
     primaries:
-      - name: hub
-        kubeconfig: state/kubeconfig/hub.yaml
+      - name: centre
+        kubeconfig: state/kubeconfig/centre.yaml
     state: absent
 """
 
@@ -176,7 +175,7 @@ reasons:
   returned: success
   type: list
   elements: str
-  sample: ["hub: the token expires in 29 d, inside the renewal window of 30 d", "hub: 1 former token revoked"]
+  sample: ["centre: the token expires in 29 d, inside the renewal window of 30 d", "centre: 1 former token revoked"]
 expires_at:
   description: End of the token that ends first, as the site's API granted it; null if none ends or none is there yet.
   returned: success
@@ -193,11 +192,10 @@ primaries:
   type: list
   elements: dict
   contains:
-    name: {description: Name of the primary., type: str, sample: hub}
+    name: {description: Name of the primary., type: str, sample: centre}
     action:
       description:
-        - What was (or would be) done with its remote secret, one of V(kept), V(repaired), V(created), V(renewed),
-          V(recreated).
+        - What was (or would be) done with its remote secret, one of V(kept), V(repaired), V(created), V(renewed).
         - With O(state=absent) one of V(deleted), V(absent), V(foreign) (made by others, so it stays), V(unreachable).
       type: str
       sample: renewed
@@ -213,7 +211,7 @@ remaining:
   returned: success
   type: list
   elements: str
-  sample: ["the reader and its tokens at the site paris"]
+  sample: ["the reader and its tokens at the site shop"]
 requests:
   description: HTTP requests sent to all APIs.
   returned: success
@@ -238,7 +236,6 @@ ARGUMENTS = {
     "renew_before": {"type": "str"},
     "reader": {
         "type": "dict",
-        "default": {},
         "apply_defaults": True,
         "options": {
             "namespace": {"type": "str", "default": "istio-system"},

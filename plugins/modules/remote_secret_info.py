@@ -46,10 +46,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the credentials of the hub
+- name: Look at the credentials of the centre
   edge.mesh.remote_secret_info:
     primary:
-      kubeconfig: state/kubeconfig/hub.yaml
+      kubeconfig: state/kubeconfig/centre.yaml
   register: credentials
 
 - name: Warn about tokens that never expire
@@ -65,9 +65,9 @@ remote_secrets:
   type: list
   elements: dict
   contains:
-    name: {description: Name of the Secret., type: str, sample: istio-remote-secret-paris}
+    name: {description: Name of the Secret., type: str, sample: istio-remote-secret-shop}
     namespace: {description: Namespace of the Secret., type: str, sample: istio-system}
-    cluster: {description: Name of the cluster; empty if the Secret holds none., type: str, sample: paris}
+    cluster: {description: Name of the cluster; empty if the Secret holds none., type: str, sample: shop}
     server: {description: URL of the cluster's API., type: str, sample: "https://192.0.2.20:6443"}
     credential:
       description:

@@ -84,8 +84,12 @@ facts:
       description: Whether that URL can lead there from another machine; false for a loopback address.
       type: bool
       sample: true
-    ca_digest: {description: SHA-256 of the API's CA certificate in the kubeconfig., type: str, sample: "sha256:1f2e"}
-    gateway_addresses: {description: Addresses of the east-west gateway., type: list, elements: str, sample: [192.0.2.10]}
+    ca_digest: {description: SHA-256 of the API's CA certificate., type: str, sample: "sha256:1f2e"}
+    gateway_addresses:
+      description: Addresses of the east-west gateway.
+      type: list
+      elements: str
+      sample: [192.0.2.10]
     gateway_ips: {description: Those addresses with names resolved., type: list, elements: str, sample: [192.0.2.10]}
     publish_addresses:
       description: Whether nothing else gives the gateways' Services their addresses, so that we must.
@@ -99,7 +103,7 @@ facts:
       type: str
       sample: 192.0.2.1
     mesh_record:
-      description: What the collection recorded of the mesh on a primary (mesh ID, artifact source, Istio version), or null.
+      description: What the collection recorded of the mesh on a primary, or null.
       type: dict
       sample: {"mesh": "mesh1", "source": "build", "istio_version": "1.32-dev.eed52ebb66ad"}
 """

@@ -7,22 +7,20 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import checkout
+from tests.checkout import ROOT
+
 PLUGINS = "ansible_collections.edge.mesh.plugins."
 
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Tracked files and new ones that git doesn't ignore, relative to the root; links aren't followed."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    paths = sorted(Path(name) for name in listing.split("\0") if name)
-    return tuple(path for path in paths if (ROOT / path).is_file() and not (ROOT / path).is_symlink())
+    """The files of the checkout, relative to the root, without links."""
+    return tuple(path for path in checkout.files() if (ROOT / path).is_file() and not (ROOT / path).is_symlink())
 
 
 def below(*directories: str, suffix: str = "") -> list[Path]:

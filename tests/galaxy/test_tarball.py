@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import checkout as tree
 
 # What a person's checkout may hold and nobody else should get.
 PLANTED = [
@@ -35,20 +33,11 @@ PLANTED = [
 ]
 
 
-def files_of_checkout() -> list[str]:
-    """Tracked files and new ones that git doesn't ignore, relative to the root."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
-    return [name for name in map(os.fsdecode, listing.split(b"\0")) if name and os.path.lexists(ROOT / name)]
-
-
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The tarball's member names, built from a copy of the checkout with a person's files planted in it."""
     checkout, built = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("built")
-    for name in files_of_checkout():
-        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, checkout / name, follow_symlinks=False)
+    tree.copy(checkout)
     for name in PLANTED:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text("planted", encoding="utf-8")
@@ -69,7 +58,7 @@ def test_it_holds_the_collection(members: list[str]) -> None:
     assert "requirements/collection.txt" in members
     for kind in ("plugins", "roles", "playbooks"):
         shipped = {name for name in members if name.startswith(f"{kind}/")}
-        assert shipped == {name for name in files_of_checkout() if name.startswith(f"{kind}/")}
+        assert shipped == {name for name in map(str, tree.files()) if name.startswith(f"{kind}/")}
 
 
 def test_it_holds_nothing_of_a_person(members: list[str]) -> None:

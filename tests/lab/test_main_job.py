@@ -50,7 +50,7 @@ def test_no_control_plane_pod_runs_at_an_edge(lab: Lab, site: str) -> None:
 
 @pytest.mark.usefixtures("first_run")
 def test_istiod_runs_at_the_primary_with_the_plugged_in_ca(lab: Lab) -> None:
-    assert [pod for pod in lab.objects(PRIMARY, "pods", "-n", "istio-system", "-l", "app=istiod")]
+    assert list(lab.objects(PRIMARY, "pods", "-n", "istio-system", "-l", "app=istiod"))
     secret = json.loads(lab.kubectl(PRIMARY, "get", "secret", "cacerts", "-n", "istio-system", "-o", "json"))
     assert sorted(secret["data"]) == ["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"]
 

@@ -14,34 +14,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import checkout
+
 GET_PIP = "import ensurepip\n\nensurepip.bootstrap(upgrade=True)\n"
-
-
-def files_of_checkout() -> list[Path]:
-    """Tracked files and new ones that git doesn't ignore, relative to the root."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return [Path(name) for name in listing.stdout.split("\0") if name and os.path.lexists(ROOT / name)]
-
-
-def copy_collection(target: Path) -> None:
-    """Copy the checkout's files to ``target``, links as links."""
-    for name in files_of_checkout():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
 
 
 def home_for_ansible_test() -> Path:
@@ -96,7 +77,7 @@ def main(arguments: list[str]) -> int:
     environ = environment(home_for_ansible_test())
     with tempfile.TemporaryDirectory(prefix="edge-mesh-sanity-") as scratch:
         collection = Path(scratch, "ansible_collections", "edge", "mesh")
-        copy_collection(collection)
+        checkout.copy(collection)
         command = ["ansible-test", "sanity", "--python", python, "--junit", "--color", "no", *arguments]
         done = subprocess.run(command, cwd=collection, env=environ, stdin=subprocess.DEVNULL, check=False)
         if junit:

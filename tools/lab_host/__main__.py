@@ -94,8 +94,11 @@ def down(paths: Paths) -> None:
         raise LabHostError("the lab host can be taken down by root only", hint="run it with sudo")
     with locked(paths):
         daemon.stop(paths, say)
-        if runtime.remove(paths):
+        used = docker_version() is not None and _default_runtime() == RUNTIME
+        if runtime.remove(paths, keep_program=used):
             say(f"our runtime is gone from {paths.daemon_json}")
+        if used:
+            say(f"another Docker daemon still runs with {paths.runtime}: the file stays until that ends")
         kept = paths.run / "inotify.before"
         with contextlib.suppress(OSError):
             _inotify(paths).write_text(kept.read_text())

@@ -88,7 +88,7 @@ def write(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 def lacks_sys_resource(status: str) -> bool:
     """Whether a process with this ``/proc/<pid>/status`` can't give CAP_SYS_RESOURCE to a child (bounding set)."""
     for line in status.splitlines():
-        name, _, value = line.partition(":")
+        name, _colon, value = line.partition(":")
         if name == "CapBnd":
             return not int(value.strip(), 16) >> CAP_SYS_RESOURCE & 1
     return False

@@ -57,17 +57,21 @@ def install(paths: Paths) -> bool:
     return changed
 
 
-def remove(paths: Paths) -> bool:
-    """Take the entry out of daemon.json, which becomes what it was, and remove the runtime. True if there was any."""
+def remove(paths: Paths, *, keep_program: bool = False) -> bool:
+    """Take the entry out of daemon.json, which becomes what it was, and remove the runtime. True if there was any.
+
+    ``keep_program`` leaves the program itself, for a daemon that runs with it until it is started anew.
+    """
     content = _read(paths.daemon_json)
     before, written = _read(paths.kept / "daemon.json.before"), _read(paths.kept / "daemon.json.written")
     after = daemon_json.restored(content, before=before, written=written)
-    changed = after != content or paths.runtime.exists()
+    changed = after != content or (paths.runtime.exists() and not keep_program)
     if after is None:
         paths.daemon_json.unlink(missing_ok=True)
     elif after != content:
         write(paths.daemon_json, after, mode=_mode(paths.daemon_json))
-    paths.runtime.unlink(missing_ok=True)
+    if not keep_program:
+        paths.runtime.unlink(missing_ok=True)
     for name in ("daemon.json.before", "daemon.json.written"):
         (paths.kept / name).unlink(missing_ok=True)
     for directory in (paths.runtime.parent, paths.kept, paths.kept.parent):

@@ -14,10 +14,14 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
+try:
+    import yaml
+except ImportError:  # `_k8s` says so in one line before anything here is called
+    if not TYPE_CHECKING:
+        yaml = None
 
 __all__ = ["Access", "Judged", "Kind", "build", "judge", "same_ca"]
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret, tokens
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, Judged, judge
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER
 
 __all__ = ["describe"]
 
@@ -70,9 +69,7 @@ def _endless(judged: Judged, claims: tokens.Claims | None) -> list[str]:
 
 
 def _owner(secret: Json) -> str | None:
-    """Who wrote the data last: our own name, or the field manager's that the API server keeps."""
-    if remote_secret.is_ours(secret):
-        return FIELD_MANAGER
+    """The field manager that wrote the data last, as the API server keeps it."""
     entries = [
         entry for entry in secret["metadata"].get("managedFields") or [] if "f:data" in (entry.get("fieldsV1") or {})
     ]

@@ -20,11 +20,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import errors, tls
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import require, urllib3
 
 __all__ = ["FIELD_MANAGER", "ApiError", "Client", "ExecResult"]
 
@@ -63,6 +62,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        require()
         self.endpoint = endpoint
         self.site = site
         self.timeout = timeout
@@ -265,7 +265,7 @@ class Client:
         limit = urllib3.Timeout(connect=min(seconds, _CONNECT_SECONDS), read=seconds)
         end = self._clock() + seconds
         self._count()
-        response = self._pool.urlopen(
+        response = self._pool.request(
             method, target, body=content, headers=headers, retries=False, redirect=False, timeout=limit,
             preload_content=False,
         )  # fmt: skip

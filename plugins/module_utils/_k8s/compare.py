@@ -83,7 +83,10 @@ def _walk(
 
 
 def _walk_map(desired: dict[str, Any], live: Any, fields: Fields, path: tuple[str, ...]) -> Iterator[Difference]:
-    present = live if isinstance(live, dict) else {}
+    if live is not None and not isinstance(live, dict):
+        yield Difference("value", _spell(path))
+        return
+    present = live or {}
     for name, value in desired.items():
         child = (*path, name)
         if not path and name == "metadata" and not value:

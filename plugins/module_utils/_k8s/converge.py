@@ -319,7 +319,7 @@ class _Run:
     ) -> MeshError:
         target = min(left, key=lambda target: order(target.ref))
         live, state = last[target.ref.identity]
-        why = state.why if isinstance(state, wait.Waiting | wait.Failed) else ""
+        why = state.why if isinstance(state, (wait.Waiting, wait.Failed)) else ""
         pods = wait.why_pods(self._client, live) if live is not None else None
         if pods:
             why += f"; {pods}"

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
 
 __all__ = ["as_yaml", "changes", "paths", "shown"]
 
@@ -79,19 +79,22 @@ def changes(before: Any, after: Any) -> tuple[Any, Any]:
 
 def paths(before: Any, after: Any, prefix: str = "") -> list[str]:
     """The paths at which two trees differ, in the order of the trees."""
+    found: list[str] = []
     if isinstance(before, dict) and isinstance(after, dict):
-        found = []
         for name in [*before, *(name for name in after if name not in before)]:
-            if before.get(name) != after.get(name) or (name in before) != (name in after):
-                found += paths(before.get(name), after.get(name), f"{prefix}.{name}")
+            if name not in before or name not in after:
+                found.append(f"{prefix}.{name}")
+            elif before[name] != after[name]:
+                found += paths(before[name], after[name], f"{prefix}.{name}")
         return found
     if isinstance(before, list) and isinstance(after, list):
         one, other = _by_name(before), _by_name(after)
         if one is not None and other is not None and [n for n in one if n in other] == [n for n in other if n in one]:
-            found = []
             for name in [*one, *(name for name in other if name not in one)]:
-                if one.get(name) != other.get(name):
-                    found += paths(one.get(name), other.get(name), f"{prefix}[name={name}]")
+                if name not in one or name not in other:
+                    found.append(f"{prefix}[name={name}]")
+                elif one[name] != other[name]:
+                    found += paths(one[name], other[name], f"{prefix}[name={name}]")
             return found
     return [prefix] if before != after else []
 

@@ -10,11 +10,11 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
-import yaml
-
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import require, yaml
 
 __all__ = ["Object", "Ref", "clean", "flatten", "from_yaml", "ref_of"]
 
@@ -49,15 +49,6 @@ class Ref:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_Base):  # type: ignore[misc]  # the base is chosen at run time
-    """YAML as Kubernetes' own tools read it: no dates and no base-60 numbers, both stay strings."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
-
-
 _SCALARS = (
     ("bool", r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$", "yYnNtTfFoO"),
     ("float", r"^(?:[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+|[-+]?[0-9]+\.[0-9]*|[-+]?\.[0-9]+)$",
@@ -66,16 +57,28 @@ _SCALARS = (
     ("merge", r"^<<$", "<"),
     ("null", r"^(?:~|null|Null|NULL|)$", "~nN"),
 )  # fmt: skip
-for _name, _pattern, _first in _SCALARS:
-    # an empty scalar is found under the empty string
-    _starts = [*_first, ""] if _name == "null" else list(_first)
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), _starts)
+
+
+@cache
+def _loader() -> Any:
+    """A loader that reads YAML as Kubernetes' own tools do: no dates and no base-60 numbers, both stay strings."""
+    require()
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
+        yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+    for name, pattern, first in _SCALARS:
+        # an empty scalar is found under the empty string
+        starts = [*first, ""] if name == "null" else list(first)
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{name}", re.compile(pattern), starts)
+    return Loader
 
 
 def from_yaml(text: str, source: str) -> list[Any]:
     """The non-empty documents of a YAML text; ``source`` names it in the MeshError for what isn't YAML."""
+    loader = _loader()
     try:
-        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+        return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # only the place is told: the parser's message may quote a secret
         mark = getattr(error, "problem_mark", None)

@@ -21,9 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import require, yaml
 
 __all__ = ["Endpoint", "load", "parse"]
 
@@ -73,14 +72,10 @@ def load(path: str, context: str | None) -> Endpoint:
     Raises MeshError if the file is missing, unreadable, readable by others, or refused by :func:`parse`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise _unusable(path, "it isn't a regular file")
-            if status.st_mode & 0o077:
-                mode = f"{stat.S_IMODE(status.st_mode):04o}"
-                raise _unusable(path, f"others can read it (mode {mode})", hint=f"chmod 600 {path}")
+        with os.fdopen(_open_regular(path), "rb") as stream:
+            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+            if mode & 0o077:
+                raise _unusable(path, f"others can read it (mode {mode:04o})", hint=f"chmod 600 {path}")
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         reasons = {errno.ENOENT: "it doesn't exist", errno.EACCES: "no permission to read it"}
@@ -130,14 +125,24 @@ def parse(text: str, context: str | None, source: str) -> Endpoint:
     )
 
 
+def _open_regular(path: str) -> int:
+    """A descriptor of a regular file; anything else (a pipe, a directory) is a MeshError, and never blocks."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise _unusable(path, "it isn't a regular file")
+
+
 def _unusable(source: str, why: str, *, hint: str | None = None) -> MeshError:
     return MeshError(f"the kubeconfig {source} can't be used", why=why, hint=hint)
 
 
 def _document(text: str, source: str) -> Mapping[str, Any]:
+    require()
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        config = yaml.load(text, Loader=loader)  # noqa: S506 - both loaders are the safe ones
+        config = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # the parser's own message may quote the text, which holds secrets: only the line is told
         mark = getattr(error, "problem_mark", None)

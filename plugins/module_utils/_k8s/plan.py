@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.compare import compare, without_fields_of
@@ -80,7 +80,7 @@ class Refuse:
     hint: str
 
 
-Step = Keep | Create | Apply | Delete | Release | Refuse
+Step = Union[Keep, Create, Apply, Delete, Release, Refuse]
 
 
 def plan_present(desired: Object, live: Mapping[str, Any] | None, rules: Rules) -> Step:

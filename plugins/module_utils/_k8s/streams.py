@@ -21,10 +21,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import websocket
-
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import errors
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
+
+try:
+    import websocket
+
+    MISSING: str | None = None
+except ImportError as error:
+    MISSING = str(error)
+    if not TYPE_CHECKING:
+        websocket = None
 
 if TYPE_CHECKING:
     from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
@@ -212,6 +220,9 @@ def _back(local: socket.socket, remote: Any, greeted: set[int]) -> bool:
 
 def _connect(client: Client, path: str, query: list[tuple[str, str]], protocols: list[str], seconds: float) -> Any:
     """An open WebSocket over our own socket, so that TLS is exactly the REST client's."""
+    if MISSING is not None:
+        hint = "install websocket-client for the Python that runs Ansible on the controller"
+        raise MeshError("no stream can be opened", why=f"a Python library can't be imported ({MISSING})", hint=hint)
     if seconds <= 0:
         raise errors.out_of_time("GET", path, site=client.site)
     url, host, port, name, headers = client.stream_address(path, query)

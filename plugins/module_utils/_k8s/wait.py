@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import quote
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -50,7 +50,7 @@ class Failed:
     why: str
 
 
-Progress = Ready | Waiting | Failed
+Progress = Union[Ready, Waiting, Failed]
 
 
 def poll(check: Callable[[], bool], *, until: float, clock: Clock, interval: float = 0.25) -> bool:
@@ -255,4 +255,4 @@ def _last_words(client: Client, pod: Mapping[str, Any]) -> str:
 
 def describe(ref: Ref, state: Progress) -> str:
     """One object's state in a few words."""
-    return f"{ref}: {state.why}" if isinstance(state, Waiting | Failed) else f"{ref}: ready"
+    return f"{ref}: {state.why}" if isinstance(state, (Waiting, Failed)) else f"{ref}: ready"

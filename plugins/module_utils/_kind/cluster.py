@@ -14,9 +14,8 @@ import contextlib
 import fcntl
 import json
 import os
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,9 @@ MESH_LABEL = "edge.mesh/mesh"
 _MARKER = "/kind/edge-mesh-complete"
 _CREATE_SECONDS = 600
 _COMMAND_SECONDS = 120
+# Exit codes of coreutils' timeout.
+_TIMED_OUT = 124
+_NO_PROGRAM = 127
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,27 @@ class Node:
     image: str
 
 
-class Kind:
-    """``kind`` and ``docker`` are paths or names of the two programs."""
+@dataclass(frozen=True)
+class Done:
+    """What a program did."""
 
-    def __init__(self, kind: str, docker: str = "docker") -> None:
+    rc: int
+    stdout: str
+    stderr: str
+
+
+class Kind:
+    """``kind`` and ``docker`` are paths or names of the two programs; ``run_command`` is AnsibleModule's."""
+
+    def __init__(self, run_command: Callable[..., tuple[int, str, str]], kind: str, docker: str = "docker") -> None:
+        self._run_command = run_command
         self._kind = kind
         self._docker = docker
 
     def node(self, cluster: str) -> Node | None:
         """The cluster's node, or None; raises MeshError if Docker doesn't answer."""
         done = self._run([self._docker, "container", "inspect", f"{cluster}-control-plane"], check=False)
-        if done.returncode != 0:
+        if done.rc != 0:
             if "No such container" in done.stderr:
                 return None
             raise self._failure("Docker doesn't answer", done.stderr, "start it, or run `make lab`")
@@ -77,17 +89,11 @@ class Kind:
 
     def is_ours(self, node: Node, mesh: str) -> bool:
         """Whether the node stands on a network that this collection made for this mesh."""
-        for network in node.networks:
-            if self._network_label(network) == mesh:
-                return True
-        return False
+        return any(self._network_label(network) == mesh for network in node.networks)
 
     def is_whole(self, node: Node) -> bool:
         """Whether the cluster's creation was finished; works for a stopped node too."""
-        done = subprocess.run(
-            [self._docker, "cp", f"{node.name}:{_MARKER}", "-"], capture_output=True, timeout=_COMMAND_SECONDS, check=False
-        )
-        return done.returncode == 0
+        return self._run([self._docker, "cp", f"{node.name}:{_MARKER}", "-"], check=False).rc == 0
 
     def start(self, node: Node) -> None:
         """Start a stopped node."""
@@ -96,8 +102,8 @@ class Kind:
     def create(self, wanted: Wanted) -> None:
         """Create the network if need be and the cluster; the marker is written when it stands."""
         self._ensure_network(wanted)
-        environment = dict(os.environ, KIND_EXPERIMENTAL_DOCKER_NETWORK=wanted.network)
-        # KinD insists on writing a kubeconfig: it goes to a private directory and is dropped, ours is read from the node.
+        environment = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": wanted.network}
+        # KinD insists on writing a kubeconfig: it goes to a private directory and is dropped.
         with tempfile.TemporaryDirectory(dir=wanted.kubeconfig.parent, prefix=".kind-") as private:
             command = [self._kind, "create", "cluster", "--name", wanted.name, "--image", wanted.image, "--config", "-"]
             command += ["--kubeconfig", f"{private}/config", "--wait", "0s", "--quiet"]
@@ -116,15 +122,17 @@ class Kind:
         """Delete the mesh's network if it is ours and nothing is attached; says whether it is gone."""
         if self._network_label(network) != mesh:
             return False
-        return self._run([self._docker, "network", "rm", network], check=False).returncode == 0
+        return self._run([self._docker, "network", "rm", network], check=False).rc == 0
 
     def _network_label(self, network: str) -> str | None:
         template = f'{{{{index .Labels "{MESH_LABEL}"}}}}'
         done = self._run([self._docker, "network", "inspect", "--format", template, network], check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
+        return done.stdout.strip() if done.rc == 0 else None
 
     def _ensure_network(self, wanted: Wanted) -> None:
-        with _locked(wanted.kubeconfig.parent / ".network.lock"):  # Docker makes two networks of one name if asked at once
+        with _locked(
+            wanted.kubeconfig.parent / ".network.lock"
+        ):  # Docker makes two networks of one name if asked at once
             label = self._network_label(wanted.network)
             if label is None:
                 command = [self._docker, "network", "create", "--label", f"{MESH_LABEL}={wanted.mesh}"]
@@ -141,19 +149,17 @@ class Kind:
         command: list[str],
         *,
         stdin: str | None = None,
-        timeout: float = _COMMAND_SECONDS,
+        timeout: int = _COMMAND_SECONDS,
         environment: Mapping[str, str] | None = None,
         check: bool = True,
-    ) -> subprocess.CompletedProcess[str]:
-        try:
-            done = subprocess.run(
-                command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
-            )
-        except FileNotFoundError as error:
-            raise MeshError(f"{command[0]} can't be run", why="no such program", hint="run the role artifacts") from error
-        except subprocess.TimeoutExpired as error:
-            raise MeshError(f"`{_short(command)}` didn't end within {timeout:.0f} s", hint="run again") from error
-        if check and done.returncode != 0:
+    ) -> Done:
+        bounded = ["timeout", str(timeout), *command]
+        done = Done(*self._run_command(bounded, data=stdin, environ_update=dict(environment or {})))
+        if done.rc == _NO_PROGRAM:
+            raise MeshError(f"{command[0]} can't be run", why="no such program", hint="run the role artifacts")
+        if done.rc == _TIMED_OUT:
+            raise MeshError(f"`{_short(command)}` didn't end within {timeout} s", hint="run again")
+        if check and done.rc != 0:
             raise self._failure(f"`{_short(command)}` failed", done.stderr, "run again: what is half-made is replaced")
         return done
 

@@ -19,13 +19,13 @@ try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.x509.oid import NameOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     MISSING: str | None = None
 except ImportError as error:
     MISSING = str(error)
     if not TYPE_CHECKING:
-        x509 = hashes = serialization = ec = rsa = NameOID = None
+        x509 = hashes = serialization = ec = rsa = ExtendedKeyUsageOID = NameOID = None
         InvalidSignature = UnsupportedAlgorithm = None
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 __all__ = [
+    "ExtendedKeyUsageOID",
     "InvalidSignature",
     "NameOID",
     "UnsupportedAlgorithm",

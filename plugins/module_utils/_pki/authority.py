@@ -161,6 +161,7 @@ class _Run:
         self.chain = stored_chain(self.root_files, request.path)
         self.result = Result()
         self.signer: Signer | None = None
+        self.bundles: dict[str, dict[str, bytes]] = {}
 
     def present(self) -> Result:
         """Plan all, then do it."""
@@ -186,6 +187,7 @@ class _Run:
         self._do_root(decision, before)
         for spec, found, plan in plans:
             self._do_intermediate(spec, found, plan)
+        self.store.write_all(self.bundles)
         self._tighten()
         return self.result
 
@@ -287,7 +289,7 @@ class _Run:
             return
         key = new_key(spec.key_type)
         certificate = intermediate(spec, key.public_key(), self.signer, self.now)
-        self.store.write(spec.name, offline.bundle(certificate, key_pem(key), self.chain.certificates))
+        self.bundles[spec.name] = offline.bundle(certificate, key_pem(key), self.chain.certificates)
         entry.facts = facts_of(certificate)
 
     def _do_offline(self, spec: IntermediateSpec, plan: Issue | Keep, found: Found | None, chain: Chain) -> None:
@@ -299,7 +301,7 @@ class _Run:
 
     def _tighten(self) -> None:
         names = ["root", *(spec.name for spec in self.request.intermediates)]
-        for path, mode in [found for name in names if self.store.read(name) for found in self.store.loose(name)]:
+        for path, mode in [found for name in names for found in self.store.loose(name)]:
             self.result.reasons.append(f"{path}: its mode is {mode:04o}, and nobody else may use it")
             if not self.check:
                 self.store.tighten(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Union
 
 __all__ = [
     "BUNDLE_FILES",
@@ -144,7 +144,7 @@ class Issue:
     reasons: tuple[str, ...]
 
 
-Decision = Keep | Issue
+Decision = Union[Keep, Issue]
 Bundle = Mapping[str, bytes]
 
 

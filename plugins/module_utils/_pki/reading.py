@@ -98,7 +98,7 @@ def read_certificates(data: bytes, name: str) -> list[x509.Certificate]:
         try:
             certificate = x509.load_pem_x509_certificate(text.replace(b"X509 CERTIFICATE", b"CERTIFICATE"))
             # Extensions are parsed when first asked for: broken ones are to be found here.
-            _ = certificate.extensions
+            list(certificate.extensions)
             certificate.public_key()
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise MeshError(f"certificate {number} of {name} can't be read", why=str(error).split("\n", 1)[0]) from None

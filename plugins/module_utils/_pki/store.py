@@ -18,7 +18,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = ["Store"]
 _LOCK = ".lock"
 _NEW = ".new-"
 _OLD = ".old-"
+_MANY = 8
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -112,8 +113,10 @@ class Store:
 
     def loose(self, name: str) -> list[tuple[str, int]]:
         """Paths of a bundle (and the directory itself) that others than the owner may use, with their mode."""
-        found = []
+        found: list[tuple[str, int]] = []
         folder = self._at(name)
+        if not os.path.isdir(folder):
+            return found
         for path in (folder, *(os.path.join(folder, entry) for entry in sorted(_entries(folder)))):
             mode = stat.S_IMODE(os.stat(path).st_mode)
             if mode & 0o077:
@@ -125,31 +128,44 @@ class Store:
         os.chmod(path, 0o700 if os.path.isdir(path) else 0o600)
 
     def write(self, name: str, files: Mapping[str, bytes]) -> None:
-        """Make ``files`` the bundle ``name``; other files of the old one stay with it.
+        """Make ``files`` the bundle ``name``, as :meth:`write_all` does."""
+        self.write_all({name: files})
 
-        Raises MeshError if it can't be written; then the old bundle is as it was.
+    def write_all(self, bundles: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Make each value the bundle of its name; other files of the old one stay with it.
+
+        Raises MeshError if that fails: then each bundle is as it was, or as it is to be.
         """
+        fresh: dict[str, str] = {}
         try:
-            self._write(name, {**(self.read(name) or {}), **files})
+            for name, files in bundles.items():
+                ensure_directory(Path(self._at(name)).parent)
+                fresh[name] = tempfile.mkdtemp(prefix=_NEW, dir=self.path)  # 0700 by its contract
+                for entry, content in {**(self.read(name) or {}), **files}.items():
+                    _create(os.path.join(fresh[name], entry), content)
+            self._flush(list(fresh.values()))
+            for name, folder in fresh.items():
+                self._swap(folder, self._at(name), name)
+            for parent in {os.path.dirname(self._at(name)) for name in bundles}:
+                _sync(parent)
         except OSError as error:
             raise MeshError(
-                f"the files of {self._at(name)} can't be written",
+                f"the files of {self._at(list(fresh)[-1] if fresh else '')} can't be written",
                 why=error.strerror,
-                hint="what was there before is untouched; run again when the cause is gone",
+                hint="every bundle is whole, as before or as wanted; run again when the cause is gone",
             ) from None
-
-    def _write(self, name: str, files: Mapping[str, bytes]) -> None:
-        target = self._at(name)
-        ensure_directory(Path(target).parent)
-        fresh = tempfile.mkdtemp(prefix=_NEW, dir=self.path)  # 0700 by its contract
-        try:
-            for entry, content in files.items():
-                _create(os.path.join(fresh, entry), content)
-            _sync(fresh)
-            self._swap(fresh, target, name)
-            _sync(os.path.dirname(target))
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            for folder in fresh.values():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _flush(self, folders: Sequence[str]) -> None:
+        """Have everything in new directories on the disk; many are cheaper with their whole file system."""
+        if len(folders) > _MANY and _sync_all(self.path):
+            return
+        for folder in folders:
+            for entry in _entries(folder):
+                _sync(os.path.join(folder, entry))
+            _sync(folder)
 
     def _swap(self, fresh: str, target: str, name: str) -> None:
         """Put ``fresh`` in the place of ``target``; afterwards ``fresh`` is the old bundle or gone."""
@@ -186,16 +202,28 @@ def _create(path: str, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_all(path: str) -> bool:
+    """Sync the file system that holds ``path`` (Linux); False where that can't be asked for."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if function is None:
+        return False
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if function(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _exchange(one: str, other: str) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import (
+    ExtendedKeyUsageOID,
     InvalidSignature,
     UnsupportedAlgorithm,
     rsa,
@@ -76,6 +77,7 @@ def ca_problems(certificate: x509.Certificate, *, below: int = 0) -> list[str]:
         problems.append(f"allows {path_length} intermediates below it, and {below} would be needed (path length)")
     if not _may_sign(certificate):
         problems.append("may not sign certificates (key usage)")
+    problems += _extension_problems(certificate)
     return problems + _key_problems(certificate)
 
 
@@ -92,6 +94,20 @@ def _may_sign(certificate: x509.Certificate) -> bool:
         return True
 
 
+def _extension_problems(certificate: x509.Certificate) -> list[str]:
+    """Uses that leave mutual TLS out, and critical extensions that verifiers must refuse if they don't know them."""
+    problems = []
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.ExtendedKeyUsage):
+            uses = set(extension.value)
+            needed = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+            if not needed <= uses and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in uses:
+                problems.append("is limited to uses without TLS servers and clients (extended key usage)")
+        elif extension.critical and isinstance(extension.value, x509.UnrecognizedExtension):
+            problems.append(f"has a critical extension that isn't known ({extension.oid.dotted_string})")
+    return problems
+
+
 def _key_problems(certificate: x509.Certificate) -> list[str]:
     key, kind = certificate.public_key(), key_type_of(certificate.public_key())
     if isinstance(key, rsa.RSAPublicKey):
@@ -103,15 +119,16 @@ def find_chain(
     leaf: x509.Certificate, pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
 ) -> list[x509.Certificate]:
     """The certificates from ``leaf`` to one of ``roots``, both included, in signing order; empty if there is no way."""
-    prints = {fingerprint_of(root) for root in roots}
+    trusted = {fingerprint_of(root) for root in roots}
+    issuers = {fingerprint_of(issuer): issuer for issuer in [*roots, *pool]}
     todo = [[leaf]]
-    while todo:
-        chain = todo.pop()
-        if fingerprint_of(chain[-1]) in prints:
+    # Breadth first and each certificate once: so the shortest way is found, and loops end.
+    for chain in todo:
+        if fingerprint_of(chain[-1]) in trusted:
             return chain
-        if len(chain) >= _LONGEST_CHAIN:
-            continue
-        todo += [[*chain, issuer] for issuer in [*pool, *roots] if issuer not in chain and signed_by(chain[-1], issuer)]
+        issuers.pop(fingerprint_of(chain[-1]), None)
+        if len(chain) < _LONGEST_CHAIN:
+            todo += [[*chain, issuer] for issuer in issuers.values() if signed_by(chain[-1], issuer)]
     return []
 
 

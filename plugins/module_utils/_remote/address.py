@@ -64,7 +64,7 @@ def check_from_here(api: Api, server: str, site: str) -> str | None:
                 f"{server} can't be trusted (seen from the controller)", site=site, why=error.why,
                 hint="set api_server to a name that its certificate holds, or tls_server_name",
             ) from error  # fmt: skip
-        return f"{site}: {server} couldn't be checked from the controller ({error.why}); a primary may reach it "
+        return f"{site}: {server} couldn't be checked from the controller ({error.why}); a primary may reach it"
     return None
 
 

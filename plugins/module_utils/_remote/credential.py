@@ -21,15 +21,14 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio import tokens
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, build
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Issue, Keep, Live, Wanted
-from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time, until
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time
 from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Istiod, wait_for
 from ansible_collections.edge.mesh.plugins.module_utils._remote.site import Issued, SiteSide, Survey
 
 __all__ = ["Primary", "PrimaryReport", "Report", "Settings", "present"]
 
-Action = Literal["kept", "repaired", "recreated", "created", "renewed"]
-
-_VANISH_SECONDS = 10.0
+Action = Literal["kept", "repaired", "created", "renewed"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,12 @@ class Primary:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to go about it: ``seconds`` bounds each wait for istiod; ``check_address`` judges the API's address."""
+    """How to go about it: ``seconds`` bounds each wait for istiod; ``check_address`` judges the API's address.
+
+    ``recreate`` replaces a good credential too: istiod then builds its view of the site anew beside the old one, reads
+    the namespace's annotations, and switches over (seen in its `secretcontroller.go` and in the lab). Deleting and
+    creating the remote secret would do the same, but it cuts the traffic and can hang istiod's worker.
+    """
 
     seconds: float
     wait: bool = True
@@ -121,6 +125,10 @@ def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[
     return report
 
 
+class _Hung(MeshError):
+    """istiod's worker for remote secrets hangs: no secret, good or bad, is taken in until istiod is restarted."""
+
+
 @dataclass
 class _One:
     """The work for one primary."""
@@ -136,6 +144,7 @@ class _One:
     def __post_init__(self) -> None:
         self.path = secrets.path_of(self.wanted.cluster)
         self.secret = f"{SYSTEM_NAMESPACE}/{secrets.name_of(self.wanted.cluster)}"
+        self.address_warning: str | None = None
 
     def serve(self) -> PrimaryReport:
         found = self.primary.api.get(self.path)
@@ -160,7 +169,10 @@ class _One:
         probe = self.site.probe(live.judged.access.token or "")
         if probe.missing and not self.survey.reasons():
             self.warnings.append(f"the site's reader lacks rights that istiod needs: {', '.join(probe.missing[:8])}")
-        return secrets.plan(self.wanted, live, now=self.time.now(), accepted=probe.accepted)
+        plan = secrets.plan(self.wanted, live, now=self.time.now(), accepted=probe.accepted)
+        if isinstance(plan, Keep) and self.settings.recreate:
+            return Issue(("istiod shall read the site's annotations again, which it does with a new credential",))
+        return plan
 
     # -- keep ----------------------------------------------------------------------------------------------------------
 
@@ -172,14 +184,9 @@ class _One:
         if plan.repairs:
             report.action = "repaired"
             report.reasons += plan.repairs
-        if self.settings.recreate:
-            report.action = "recreated"
-            report.reasons.append("the remote secret is created anew on request")
         obsolete = self._obsolete(live.claims.secret if live.claims else None)
         if not self.settings.check_mode and report.action != "kept":
             before = self._events()
-            if self.settings.recreate:
-                self._remove()
             self._write(live.text or "")
             self._await(report, before)
         elif not self.settings.check_mode and self.settings.wait:
@@ -189,22 +196,20 @@ class _One:
     # -- issue ---------------------------------------------------------------------------------------------------------
 
     def _issue(self, live: Live | None, report: PrimaryReport) -> None:
-        warning = self.settings.check_address()
-        if warning and warning not in self.warnings:
-            self.warnings.append(warning)
+        self.address_warning = self.settings.check_address()
+        if self.address_warning and self.address_warning not in self.warnings:
+            self.warnings.append(self.address_warning)
         report.after = _describe_new(self.wanted)
         if self.settings.check_mode:
             return
         wanted = self.wanted
+        before = self._events()
         issued = self.site.issue(wanted.cluster, self.primary.name, ttl=wanted.ttl, static=wanted.static)
         try:
-            before = self._events()
-            if self.settings.recreate and live is not None:
-                report.action = "recreated"
-                self._remove()
-            self._write(build(self.wanted.cluster, replace(self.wanted.access, token=issued.token)))
-        except BaseException:
-            self.site.revoke([issued.anchor])
+            self._write(build(wanted.cluster, replace(wanted.access, token=issued.token)))
+        except ApiError as error:
+            if error.status:  # without an answer it may have been written: then the next run cleans up
+                self.site.revoke([issued.anchor])
             raise
         try:
             self._await(report, before)
@@ -223,7 +228,9 @@ class _One:
 
     def _undo(self, live: Live | None, issued: Issued, error: MeshError) -> MeshError:
         """Put back what was there, if that was any good; a first remote secret is removed again."""
-        if live is None:
+        if isinstance(error, _Hung):
+            done = "the new remote secret stays, because nothing is wrong with it"
+        elif live is None:
             self.primary.api.delete(self.path)
             self.site.revoke([issued.anchor])
             done = "the remote secret was removed again"
@@ -233,7 +240,8 @@ class _One:
             done = "the former remote secret was put back"
         else:
             done = "the new remote secret was left there, because the former one was no better"
-        return MeshError(error.what, site=error.site, why=f"{error.why}; {done}", hint=error.hint)
+        why = "; ".join(each for each in (error.why, self.address_warning, done) if each)
+        return MeshError(error.what, site=error.site, why=why, hint=error.hint)
 
     def _still_good(self, live: Live) -> bool:
         access = live.judged.access
@@ -250,25 +258,17 @@ class _One:
     def _write(self, text: str) -> None:
         self.primary.api.apply(self.path, secrets.body(self.wanted.cluster, text), force=True)
 
-    def _remove(self) -> None:
-        """Delete the remote secret and wait until istiod has let go of the cluster, or it would skip an equal one."""
-        self.primary.api.delete(self.path)
-        cluster = self.wanted.cluster
-
-        def gone() -> bool:
-            return all(cluster not in each.seen.clusters for each in self.primary.istiod.look().replicas)
-
-        until(gone, self.time, seconds=_VANISH_SECONDS)
-
     def _await(self, report: PrimaryReport, before: dict[str, int | None]) -> None:
         if not self.settings.wait:
             return
         cluster, seconds = self.wanted.cluster, self.settings.seconds
         waited = wait_for(self.primary.istiod, cluster, self.secret, self.time, seconds=seconds, before=before)
+        if waited.state == "hung":
+            raise _Hung(
+                f"istiod didn't take in the cluster {cluster}", why=waited.why, hint="restart istiod, run again"
+            )
         if waited.state == "failed":
-            hint = "if its state doesn't change, restart that replica" if "doesn't list" in waited.why else None
-            what = f"istiod didn't sync the cluster {cluster} within {seconds:.0f} s"
-            raise MeshError(what, why=waited.why, hint=hint)
+            raise MeshError(f"istiod didn't sync the cluster {cluster} within {seconds:.0f} s", why=waited.why)
         report.istiod = waited.state
         if waited.state == "not installed" and report.changed:
             report.reasons.append("istiod isn't installed yet, so nobody was waited for")

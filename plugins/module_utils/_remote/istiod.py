@@ -7,6 +7,10 @@
 Each replica is asked over its debug API (`/debug/clusterz` on port 15014), which trusts localhost, and a port forward
 ends at the pod's localhost. `clusterz` alone can't tell the new credential from the old one that it replaces, so the
 count of secret events in the replica's metrics is taken before the write and must have grown.
+
+The one worker that takes in remote secrets can hang (seen in the 1.32 development tree, when a cluster is removed whose
+credential had been bad for a while): events are then counted, but nothing follows. It shows in the count of managed
+clusters, which the worker writes at the end of each piece of work, and which then differs from `clusterz` for good.
 """
 
 from __future__ import annotations
@@ -19,13 +23,15 @@ from typing import Any, Literal, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
-from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time, until
 
-__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "Waited", "verdict", "wait_for"]
+__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "Waited", "hanging", "verdict", "wait_for"]
 
 _DEBUG_PORT = 15014
 _EVENTS_METRIC = "remote_cluster_secret_events_total"
+_MANAGED_METRIC = 'istiod_managed_clusters{cluster_type="remote"}'
 _SECONDS = 10.0
+_HUNG = 5.0  # seconds for which the counts may differ: the worker needs milliseconds
 _SETTLED = 3.0  # seconds of steady `synced` that count as proof where the replica doesn't count its secret events
 
 
@@ -33,12 +39,20 @@ _SETTLED = 3.0  # seconds of steady `synced` that count as proof where the repli
 class Seen:
     """What a replica says: state and Secret ("namespace/name") by remote cluster, and its count of secret events.
 
-    ``error`` says why it couldn't be asked; then the rest is empty. ``events`` is None if not asked for or not kept.
+    ``managed`` is the number of remote clusters that its worker has taken in. ``error`` says why it couldn't be asked;
+    then the rest is empty. Counts are None if they weren't asked for or aren't kept.
     """
 
     clusters: Mapping[str, tuple[str, str]]
     events: int | None = None
+    managed: int | None = None
     error: str | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether its worker hasn't finished what it began: a moment is normal, longer means that it hangs."""
+        listed = len([source for _state, source in self.clusters.values() if source])
+        return self.managed is not None and not self.error and self.managed != listed
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,7 @@ class Look:
 class Waited:
     """How waiting ended; ``why`` says in one line what stood in the way, if it failed."""
 
-    state: Literal["synced", "not installed", "failed"]
+    state: Literal["synced", "not installed", "failed", "hung"]
     why: str = ""
 
 
@@ -77,7 +91,7 @@ class Istiod(Protocol):
     """The istiod of one primary."""
 
     def look(self, *, events: bool = False) -> Look:
-        """Ask every replica; ``events`` also counts the secret events, which costs a second request each."""
+        """Ask every replica; ``events`` also takes the counts, which costs a second request each."""
 
     def reason(self, pod: str, cluster: str) -> str | None:
         """What the replica's log says of the cluster, in one line."""
@@ -115,14 +129,14 @@ class IstiodPods:
                 connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
                 try:
                     clusters = parse_clusterz(_fetch(connection, "/debug/clusterz"))
-                    count = parse_events(_fetch(connection, "/metrics").decode("utf-8", "replace")) if events else None
+                    page = _fetch(connection, "/metrics").decode("utf-8", "replace") if events else ""
                 finally:
                     connection.close()
         except MeshError as error:
             return Seen({}, error=error.why or error.what)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Seen({}, error=f"its debug API on port {_DEBUG_PORT} didn't answer: {type(error).__name__} {error}")
-        return Seen(clusters, count)
+        return Seen(clusters, count(page, _EVENTS_METRIC), count(page, _MANAGED_METRIC))
 
 
 def parse_clusterz(answer: bytes) -> dict[str, tuple[str, str]]:
@@ -133,9 +147,9 @@ def parse_clusterz(answer: bytes) -> dict[str, tuple[str, str]]:
     return {str(item["id"]): (str(item.get("syncStatus")), str(item.get("secretName") or "")) for item in listed}
 
 
-def parse_events(metrics: str) -> int | None:
-    """The sum of the secret events in a metrics page, None if the replica doesn't keep it."""
-    values = [line.rsplit(" ", 1)[1] for line in metrics.splitlines() if line.startswith(_EVENTS_METRIC)]
+def count(metrics: str, name: str) -> int | None:
+    """The sum of all values in a metrics page whose line starts with ``name``, None if there are none."""
+    values = [line.rsplit(" ", 1)[1] for line in metrics.splitlines() if line.startswith(name)]
     return int(sum(float(value) for value in values)) if values else None
 
 
@@ -176,8 +190,10 @@ def wait_for(
     """Wait for at most ``seconds`` until every replica has synced the cluster from ``secret`` ("namespace/name")."""
     end = time.clock() + seconds
     steady_since: float | None = None
+    behind_since: float | None = None
+    doubtful = False
     while True:
-        look = istiod.look(events=bool(before))
+        look = istiod.look(events=bool(before) or doubtful)
         if not look.installed:
             return Waited("not installed")
         good, why = verdict(look, cluster, secret, before)
@@ -190,9 +206,32 @@ def wait_for(
             steady_since = time.clock() if steady_since is None else steady_since
             if time.clock() - steady_since >= _SETTLED:
                 return Waited("synced")
+        doubtful = True
+        behind = [each.pod for each in look.replicas if each.seen.behind]
+        behind_since = _since(behind_since, behind, time)
+        if behind_since is not None and time.clock() - behind_since >= _HUNG:
+            return Waited("hung", f"the worker of {behind[0]} hangs and takes in no remote secret any more")
         if time.clock() >= end:
             return Waited("failed", _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough"))
         time.sleep(0.1)
+
+
+def hanging(istiod: Istiod, time: Time) -> str | None:
+    """The name of a replica whose worker hangs, after watching it for a while; None if all are fine."""
+    names: list[str] = []
+
+    def fine() -> bool:
+        names[:] = [each.pod for each in istiod.look(events=True).replicas if each.seen.behind]
+        return not names
+
+    return None if until(fine, time, seconds=_HUNG, pause=0.3) else names[0]
+
+
+def _since(before: float | None, condition: object, time: Time) -> float | None:
+    """Since when the condition holds."""
+    if not condition:
+        return None
+    return time.clock() if before is None else before
 
 
 def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYST
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time, until
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary
+from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import hanging
 from ansible_collections.edge.mesh.plugins.module_utils._remote.site import SiteSide
 
 __all__ = ["Removal", "absent"]
@@ -66,8 +67,8 @@ def absent(
     return removal
 
 
-def _tolerant[T](removal: Removal, what: str, work: Callable[[], T]) -> T | None:
-    """Do the work; a side that doesn't answer is noted, any other error is raised."""
+def _tolerant(removal: Removal, what: str, work: Callable[[], str]) -> str | None:
+    """Do the work and say what was done; a side that doesn't answer is noted, any other error is raised."""
     try:
         return work()
     except MeshError as error:
@@ -104,16 +105,23 @@ def _leave(
     removal.done.append(f"{primary.name}: the remote secret is deleted")
     if not check_mode:
         primary.api.delete(path)
-        if wait and not _forgotten(cluster, primary, time):
-            removal.warnings.append(f"{primary.name}: istiod still lists {cluster}; restart it if that stays so")
+        if wait:
+            removal.warnings += _lasting(cluster, primary, time)
     return "deleted"
 
 
-def _forgotten(cluster: str, primary: Primary, time: Time) -> bool:
+def _lasting(cluster: str, primary: Primary, time: Time) -> list[str]:
+    """Wait until istiod has forgotten the cluster; what is wrong if it hasn't, a line each."""
+
     def gone() -> bool:
         return all(cluster not in each.seen.clusters for each in primary.istiod.look().replicas)
 
-    return until(gone, time, seconds=_FORGET_SECONDS)
+    if not until(gone, time, seconds=_FORGET_SECONDS):
+        return [f"{primary.name}: istiod still lists {cluster}; restart it if that stays so"]
+    hung = hanging(primary.istiod, time)
+    if hung is None:
+        return []
+    return [f"{primary.name}: the worker of {hung} hangs and takes in no remote secret any more; restart istiod"]
 
 
 def _clean_site(
@@ -124,7 +132,7 @@ def _clean_site(
     live_tokens: list[str],
     wait: bool,
     check_mode: bool,
-) -> None:
+) -> str:
     if isinstance(site, MeshError):
         raise site
     survey = site.survey()
@@ -144,3 +152,4 @@ def _clean_site(
                 removal.revoked.append(tokens.digest(token))
             else:
                 removal.warnings.append(f"the site's API still takes the token {tokens.digest(token)}")
+    return "cleaned"

@@ -14,8 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio import tokens
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
@@ -23,6 +21,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Rea
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint, load
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
 from ansible_collections.edge.mesh.plugins.module_utils._remote import address, credential, removal
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary, Report, Settings

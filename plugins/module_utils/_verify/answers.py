@@ -64,7 +64,7 @@ def parse(output: str) -> list[Answer]:
     for block in output.split(_SEPARATOR):
         if block.strip():
             body, _newline, code = block.strip().rpartition("\n")
-            answers.append(read(body, int(code)) if code.isdigit() else Answer(error=_short(block)))
+            answers.append(read(body, int(code)) if code.isascii() and code.isdigit() else Answer(error=_short(block)))
     return answers
 
 

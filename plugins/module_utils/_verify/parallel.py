@@ -10,14 +10,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 __all__ = ["WORKERS", "each"]
+
+T = TypeVar("T")
 
 WORKERS = 32
 _GRACE = 1.0  # seconds that a job may need after its own deadline to say what it has
 
 
-def each[T](jobs: Mapping[str, Callable[[], T]], seconds: float, late: Callable[[str], T]) -> dict[str, T]:
+def each(jobs: Mapping[str, Callable[[], T]], seconds: float, late: Callable[[str], T]) -> dict[str, T]:
     """The results of all jobs by name, in the order given; ``late(name)`` for those that didn't end in time.
 
     A job keeps its own deadline of ``seconds``. One that hangs all the same (in name resolution, say) is left behind in

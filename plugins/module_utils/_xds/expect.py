@@ -39,9 +39,10 @@ class Expectation:
 
 
 def read(expect: Sequence[Mapping[str, Any]]) -> tuple[Expectation, ...]:
-    """The expectations, each with its expression compiled.
+    """The expectations ``{that, message}``, each with its expression compiled; ``message`` may be missing.
 
-    Raises MeshError for a missing jmespath, and for an expression that can't be read: its position and what is wrong.
+    Raises MeshError for a missing jmespath, for another key or a missing ``that``, and for an expression that can't be
+    read: its position and what is wrong.
     """
     if not expect:
         return ()
@@ -55,7 +56,11 @@ def read(expect: Sequence[Mapping[str, Any]]) -> tuple[Expectation, ...]:
 
 
 def _read(number: int, item: Mapping[str, Any]) -> Expectation:
-    that = str(item["that"])
+    unknown = sorted(set(item) - {"that", "message"})
+    if unknown or not isinstance(item.get("that"), str):
+        why = f"it has the key {unknown[0]!r}" if unknown else "it has no expression 'that'"
+        raise MeshError(f"expect number {number} can't be read", why=why, hint="give 'that' and 'message'")
+    that = item["that"]
     try:
         compiled = jmespath.compile(that)
     except exceptions.LexerError as error:
@@ -66,9 +71,9 @@ def _read(number: int, item: Mapping[str, Any]) -> Expectation:
         raise _broken(number, that, error.lex_position, f"{error.token_value!r} isn't expected here") from None
     except exceptions.JMESPathError:
         raise _broken(number, that, 0, "it is empty") from None
-    unknown = next((name for name in _calls(compiled.parsed) if name not in functions.Functions.FUNCTION_TABLE), None)
-    if unknown is not None:
-        raise _broken(number, that, that.find(unknown), f"there is no function {unknown}()")
+    for name in _calls(compiled.parsed):
+        if name not in functions.Functions.FUNCTION_TABLE:
+            raise _broken(number, that, that.find(name), f"there is no function {name}()")
     return Expectation(that, str(item.get("message") or ""), compiled)
 
 

@@ -59,7 +59,10 @@ class Api(istiod.PrimaryApi, Protocol):
     def close(self) -> None: ...
 
 
-Connect = Callable[[Access, str | None, float], Api]
+class Connect(Protocol):
+    """Opens a cluster's API, whose requests all end within ``seconds``; raises MeshError if that can't be."""
+
+    def __call__(self, access: Access, site: str | None, seconds: float) -> Api: ...
 
 
 def _connect(access: Access, site: str | None, seconds: float) -> Api:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, Source, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -55,10 +55,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 _FROM_SITE = ("join.token", "join.injection")
 _CONNECT_SECONDS = 5.0
 _ENDPOINT_NAMES = 1000
+_Left = TypeVar("_Left")
 _NOTHING = "istiod knows no services for this site: look at istiod.cluster-synced"
 
 
-def _got[T](value: T | None) -> T:
+def _got(value: _Left | None) -> _Left:
     """The value that an earlier stage left; STAGES says which stages come first."""
     if value is None:
         raise MeshError("a stage ran before one that it needs")

@@ -30,7 +30,6 @@ class Creator(Protocol):
 
     def create(self, path: str, body: Mapping[str, Any], **query: Any) -> dict[str, Any]:
         """POST the body; the API's answer."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class Token:
             "issuer": self.claims.get("iss"),
             "subject": self.claims.get("sub"),
         }
-        if isinstance(self.claims.get("exp"), int | float):
+        if isinstance(self.claims.get("exp"), (int, float)):
             found["seconds_left"] = round(self.claims["exp"] - now.timestamp())
-        if isinstance(self.claims.get("iat"), int | float):
+        if isinstance(self.claims.get("iat"), (int, float)):
             found["clock_ahead"] = round(self.claims["iat"] - now.timestamp())
         return found
 

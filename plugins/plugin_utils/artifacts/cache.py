@@ -136,7 +136,7 @@ class Cache:
         return held
 
     @contextlib.contextmanager
-    def staging(self, name: str, key: str) -> Iterator[Staging]:
+    def staging(self, name: str) -> Iterator[Staging]:
         """Fresh directories for a build; only to be used by the holder of the lock."""
         self.sweep(name)
         stage = Staging(self.root / "components" / name / f"{_BUILDING}{uuid.uuid4().hex[:8]}")

@@ -111,6 +111,10 @@ class Docker:
         code, names = self._run(["image", "inspect", "--format", "{{range .RepoTags}}{{println .}}{{end}}", image])
         if code:
             return True
+        # Asked first: `rmi` would take names from an image in use before it refuses.
+        code, users = self._run(["ps", "--all", "--quiet", "--filter", f"ancestor={image}"])
+        if code or users:
+            return False
         code, _text = self._run(["rmi", *(names.split() or [image])], _SLOW)
         return code == 0
 
@@ -123,7 +127,12 @@ class Docker:
         """Exit code, and standard output on success or the last line of standard error."""
         try:
             done = subprocess.run(
-                [self._command, *words], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+                [self._command, *words],
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                stdin=subprocess.DEVNULL,
+                check=False,
             )
         except FileNotFoundError as error:
             raise MeshError("the docker command is missing", hint="install Docker; `make lab` does") from error

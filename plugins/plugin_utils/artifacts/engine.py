@@ -125,7 +125,7 @@ class Engine:
         log_path = self.cache.log(name, key)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         started = self.clock()
-        with self.cache.staging(name, key) as stage, log_path.open("w", encoding="utf-8") as log:
+        with self.cache.staging(name) as stage, log_path.open("w", encoding="utf-8") as log:
             ctx = BuildContext(
                 name=name,
                 key=key,

@@ -13,19 +13,30 @@ import threading
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import urllib3
-
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+
+if TYPE_CHECKING:
+    import urllib3
+else:
+    try:
+        import urllib3
+    except ImportError:  # the documentation must load without it; the role says what is missing
+        urllib3 = None
 
 __all__ = ["FetchError", "Fetcher", "parse_checksum", "reachable"]
 
 _CHUNK = 1 << 20
 _TEXT_LIMIT = 1 << 16
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60
 # A listing by `sha256sum`: digest, a space, a space or an asterisk, the name. Or only the digest.
 _LINE = re.compile(r"^([0-9a-fA-F]{64})(?:[ \t]+\*?(\S.*))?$")
+
+
+def _timeout() -> urllib3.Timeout:
+    return urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
 
 
 class FetchError(MeshError):
@@ -51,7 +62,13 @@ def parse_checksum(text: str, file: str) -> str | None:
 
 
 class Fetcher:
-    """Gets files; a proxy of the environment is used, and a redirect away from HTTPS is refused."""
+    """Gets files; a proxy of the environment is used, and a redirect away from HTTPS is refused.
+
+    ``backoff`` is the pause before a second attempt to connect, in seconds; it doubles for the third.
+    """
+
+    def __init__(self, backoff: float = 0.5) -> None:
+        self._retries = urllib3.Retry(connect=2, read=0, status=0, other=0, redirect=5, backoff_factor=backoff)
 
     def text(self, url: str) -> str:
         """A small text file; raises :class:`FetchError`."""
@@ -82,7 +99,7 @@ class Fetcher:
 
     def _open(self, url: str) -> urllib3.BaseHTTPResponse:
         try:
-            response = _pool(url).request("GET", url, preload_content=False, timeout=_TIMEOUT, retries=_retries())
+            response = _pool(url).request("GET", url, preload_content=False, timeout=_timeout(), retries=self._retries)
         except urllib3.exceptions.HTTPError as error:
             raise FetchError(url, _reason(error)) from error
         hops = [hop.redirect_location or "" for hop in response.retries.history] if response.retries else []
@@ -130,10 +147,6 @@ def _pool(url: str) -> urllib3.PoolManager:
     if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
         return urllib3.ProxyManager(proxy)
     return urllib3.PoolManager()
-
-
-def _retries() -> urllib3.Retry:
-    return urllib3.Retry(connect=2, read=0, status=0, other=0, redirect=5, backoff_factor=0.5)
 
 
 def _reason(error: Exception) -> str:

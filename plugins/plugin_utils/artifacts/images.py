@@ -154,7 +154,7 @@ def _passwd(ctx: BuildContext, image: Image) -> list[Entry]:
 
 
 def _program(ctx: BuildContext, source: str) -> Path | bytes:
-    component, _, file = source.partition("/")
+    component, file = source.split("/", 1)
     if component == BASE:
         return image_archive.read_member(ctx.inputs[BASE] / TAR, f"/{file}")
     return ctx.inputs[component] / file

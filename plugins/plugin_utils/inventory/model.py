@@ -63,14 +63,16 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     schema = load_schema()
     problems: list[Problem] = []
     members = _members(inventory, problems)
-    hosts = [host for _, role_hosts in members.values() for host in role_hosts]
+    hosts = [host for member in members.values() for host in member[1]]
     problems += _unknown_names(inventory, hosts, schema)
     mesh = _mesh_values(inventory, hosts, schema, problems)
     sites: dict[str, Any] = {}
     for group, (role, role_hosts) in members.items():
         site = _site(group, role, role_hosts, inventory, schema, mesh, problems)
         if site["name"] in sites:
-            problems.append(Problem(site["name"], f"two groups name this site: {sites[site['name']]['group']} and {group}"))
+            problems.append(
+                Problem(site["name"], f"two groups name this site: {sites[site['name']]['group']} and {group}")
+            )
         sites[site["name"]] = site
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
@@ -96,12 +98,14 @@ def _members(inventory: Inventory, problems: list[Problem]) -> dict[str, tuple[s
         else:
             wanted = "in both mesh_primary and mesh_edge" if roles else "neither in mesh_primary nor in mesh_edge"
             problems.append(Problem(None, f"group {group} is {wanted}; put it under exactly one of them"))
-    grouped = {host for _, hosts in found.values() for host in hosts}
+    grouped = {host for member in found.values() for host in member[1]}
     for group in _GROUPS:
         for host in inventory.groups.get(group, []):
             if host not in grouped:
-                problems.append(Problem(None, f"host {host} in {group} belongs to no group site_<name>; add one for its site"))
-    if not any(role == "primary" for role, _ in found.values()):
+                problems.append(
+                    Problem(None, f"host {host} in {group} belongs to no group site_<name>; add one for its site")
+                )
+    if "primary" not in {member[0] for member in found.values()}:
         problems.append(Problem(None, "no primary: put at least one group site_<name> under mesh_primary"))
     return found
 
@@ -162,7 +166,7 @@ def _mesh_values(
         seen: list[tuple[str, Any]] = []
         for host in hosts:
             value = _value(inventory.hostvars[host], name, schema)
-            if all(value != other for _, other in seen):
+            if value not in [other[1] for other in seen]:
                 seen.append((host, value))
         if len(seen) > 1:
             listed = ", ".join(f"{value!r} at {host}" for host, value in seen)
@@ -226,7 +230,9 @@ def _link_primaries(sites: Mapping[str, dict[str, Any]], problems: list[Problem]
         elif site["primary"] is None and len(primaries) == 1:
             site["primary"] = primaries[0]
         elif site["primary"] is None and primaries:
-            problems.append(Problem(name, f"edge_mesh_primary is required with several primaries ({', '.join(primaries)})"))
+            problems.append(
+                Problem(name, f"edge_mesh_primary is required with several primaries ({', '.join(primaries)})")
+            )
         elif site["primary"] is not None and site["primary"] not in primaries:
             near = difflib.get_close_matches(site["primary"], primaries, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(primaries) or 'none'}"

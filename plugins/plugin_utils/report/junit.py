@@ -11,17 +11,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import junitparser
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, seen
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
-from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, plain, seen
+if TYPE_CHECKING:
+    import junitparser
+else:
+    try:
+        import junitparser
+    except ImportError:  # the documentation must load without it
+        junitparser = None
 
 __all__ = ["document"]
 
 
 def document(mesh: str, records: Sequence[Json]) -> str:
-    """The XML text; suites in the order in which the sites appear."""
+    """The XML text; suites in the order in which the sites appear. Raises MeshError without the library."""
+    if junitparser is None:
+        raise MeshError(
+            "the JUnit report can't be written",
+            why="the Python library junitparser can't be imported",
+            hint="install it for the Python that runs Ansible on the controller",
+        )
     suites: Any = junitparser.JUnitXml(mesh)  # its methods carry no annotations
     for site in dict.fromkeys(record["site"] for record in records):
         suite = junitparser.TestSuite(site)

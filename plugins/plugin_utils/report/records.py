@@ -15,8 +15,19 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import CHECKS, is_healthy
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import told
 
-__all__ = ["SCHEMA", "VERDICTS", "Json", "bad", "in_order", "plain", "seen", "summary", "validated", "verify_document"]
+__all__ = [
+    "Json",
+    "bad",
+    "in_order",
+    "run_document",
+    "run_summary",
+    "seen",
+    "summary",
+    "validated",
+    "verify_document",
+]
 
 Json = Mapping[str, Any]
 
@@ -24,7 +35,6 @@ SCHEMA = 1
 VERDICTS = ("failed", "unknown", "warning", "skipped", "ok")  # worst first
 
 _KEYS = frozenset({"id", "site", "peer", "title", "verdict", "evidence", "hint", "from", "took_ms"})
-_LONGEST_VALUE = 60
 
 
 def validated(records: Iterable[Json]) -> list[dict[str, Any]]:
@@ -66,21 +76,8 @@ def bad(records: Iterable[Json]) -> list[Json]:
 
 
 def seen(record: Json) -> str:
-    """What was seen, in one clause: the evidence's own ``seen``, else its short values."""
-    evidence: Json = record["evidence"] or {}
-    if evidence.get("seen"):
-        return plain(str(evidence["seen"]))
-    parts = []
-    for name, value in evidence.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        if value not in (None, "", [], {}) and not isinstance(value, Mapping) and len(text) <= _LONGEST_VALUE:
-            parts.append(f"{name} {text}")
-    return plain("; ".join(parts))
-
-
-def plain(text: str) -> str:
-    """One line of printable text: answers from outside may hold what terminals and XML must not get."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    """What was seen, in one clause."""
+    return told.told(record["id"], record["verdict"], record["evidence"] or {})
 
 
 def summary(mesh: str, records: Sequence[Json]) -> str:
@@ -89,6 +86,19 @@ def summary(mesh: str, records: Sequence[Json]) -> str:
     sites = len({record["site"] for record in records})
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict])
     return f"{mesh}: {_count(sites, 'site')}, {_count(len(records), 'check')}: {told or 'nothing was checked'}"
+
+
+def run_document(mesh: str, results: Sequence[Json]) -> dict[str, Any]:
+    """The content of ``run.json``."""
+    healthy = all(row["result"] != "failed" for row in results)
+    return {"schema": SCHEMA, "mesh": mesh, "healthy": healthy, "results": list(results)}
+
+
+def run_summary(mesh: str, results: Sequence[Json]) -> str:
+    """``mesh1: 3 sites: 2 done, 1 failed``."""
+    counts = Counter(row["result"] for row in results)
+    told_counts = ", ".join(f"{number} {result}" for result, number in sorted(counts.items()))
+    return f"{mesh}: {_count(len(results), 'site')}: {told_counts or 'nothing was done'}"
 
 
 def _count(number: int, thing: str) -> str:

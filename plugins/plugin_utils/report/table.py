@@ -12,10 +12,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, in_order, plain, seen
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, in_order, run_summary, seen, summary
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
-__all__ = ["Column", "Line", "checks", "layout", "results"]
+__all__ = ["Column", "Line", "checks", "layout", "results", "whole"]
 
 GAP = "  "
 NARROWEST = 24
@@ -67,11 +69,21 @@ _CHECKS = (
 _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", wraps=True))
 
 
+def whole(document: Json, width: int) -> list[Line]:
+    """A report's document as the table that people see: what was checked or done, and the summary as the last line."""
+    colour = "green" if document["healthy"] else "red"
+    if "checks" in document:
+        lines, last = checks(document["checks"], width), summary(document["mesh"], document["checks"])
+    else:
+        lines, last = results(document["results"], width), run_summary(document["mesh"], document["results"])
+    return [Line(""), *lines, Line(""), Line(last, colour)]
+
+
 def checks(records: Sequence[Json], width: int) -> list[Line]:
     """The table of check records, the failed ones first and with their hints."""
     rows: list[Row] = []
     ordered = in_order(records)
-    for record, following in zip(ordered, [*ordered[1:], None], strict=True):
+    for record, following in zip_longest(ordered, ordered[1:]):
         verdict = record["verdict"]
         # one hint for lines that share it: a site that doesn't answer needs no ten
         last = following is None or any(record[key] != following[key] for key in ("site", "hint", "verdict"))

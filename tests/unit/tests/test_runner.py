@@ -43,12 +43,12 @@ def test_a_suite_without_room_is_left_out_with_all_that_rank_behind_it(cost: dic
     suites = [suite("first", 1, warm=5, cold=5), suite("big", 2, **cost), suite("small", 3)]
     chosen, left_out = choose(suites, BUDGET, mode="ci")
     assert names(chosen) == ["first"]
-    assert [each.name for each, _ in left_out] == ["big", "small"]
+    assert [each.name for each, _reason in left_out] == ["big", "small"]
     assert left_out[0][1] == "no room in 10 minutes warm, 20 cold"
 
 
 def test_only_runs_what_is_asked_for_whatever_it_costs() -> None:
-    chosen, _ = choose([suite("a", 1), suite("b", 2, warm=99, ci=False)], BUDGET, mode="ci", only=["b"])
+    chosen, _left_out = choose([suite("a", 1), suite("b", 2, warm=99, ci=False)], BUDGET, mode="ci", only=["b"])
     assert names(chosen) == ["b"]
 
 

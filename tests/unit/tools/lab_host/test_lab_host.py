@@ -216,6 +216,24 @@ def test_up_says_what_it_installs_and_down_restores_it(
     assert inotify.read_text() == "128"
 
 
+def test_a_program_that_somebody_elses_daemon_uses_stays_until_that_ends(
+    machine: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime.install(machine)
+    monkeypatch.setattr(command, "_default_runtime", lambda: "edge-mesh")
+    monkeypatch.setattr(command, "docker_version", lambda: "20.10")
+
+    command.down(machine)
+
+    assert "the file stays" in capsys.readouterr().out
+    assert machine.runtime.exists()
+    assert not machine.daemon_json.exists()
+
+    monkeypatch.setattr(command, "docker_version", lambda: None)
+    command.down(machine)
+    assert not machine.runtime.exists()
+
+
 def test_a_host_with_the_capability_gets_no_runtime(machine: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     (machine.proc / "self/status").write_text("CapBnd:\t000001ffffffffff\n")
     monkeypatch.setattr(command, "docker_version", lambda: None)

@@ -10,9 +10,10 @@ import base64
 
 import pytest
 import yaml
-from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, build, judge, same_ca
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, build, judge, same_ca
 
 CA = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 OTHER_CA = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----\n"
@@ -73,7 +74,7 @@ def test_no_secret_is_in_the_representation():
         (config({}), "none", None),
         (config({"token": "t", "username": "u"}), "token", "both a token and a user name are set"),
         (
-            config(users=[{"name": "paris", "user": {"token": "t"}}, {"name": "x", "user": {"exec": {"command": "y"}}}]),
+            config(users=[{"name": "paris", "user": {"token": "t"}}, {"name": "x", "user": {"exec": {"command": 1}}}]),
             "token",
             "exec is not allowed",
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+
 from ansible_collections.edge.mesh.plugins.module_utils._istio import reader
 from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Reader
 

@@ -11,11 +11,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access, build
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Issue, Keep, Wanted, plan, read
-from hypothesis import given
-from hypothesis import strategies as st
 
 CA = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 SUBJECT = "system:serviceaccount:istio-system:reader"

@@ -51,6 +51,7 @@ def make(
     path_length: int | None = None,
     sign_certificates: bool | None = True,
     days: tuple[float, float] = (-1, 3650),
+    extension: tuple[x509.ExtensionType, bool] | None = None,
 ) -> Made:
     """A certificate as wanted; ``ca`` and ``sign_certificates`` None leave the extension out; ``days`` from NOW."""
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -70,6 +71,8 @@ def make(
         usage = [False] * 9
         usage[0], usage[5] = True, sign_certificates
         builder = builder.add_extension(x509.KeyUsage(*usage), critical=True)
+    if extension is not None:
+        builder = builder.add_extension(extension[0], critical=extension[1])
     return Made(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 

@@ -12,7 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import read_certificates
 from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import (
@@ -36,6 +38,24 @@ DEEP = make("deep", LEAF, days=(-1, 700))
 WEAK = make("weak", ROOT, key=rsa.generate_private_key(65537, 1024), days=(-1, 700))
 OUTLIVES = make("outlives", ROOT, days=(-1, 4000))
 STRANGER = make("stranger", make("root", path_length=1), days=(-1, 700))
+EMAIL_ONLY = make(
+    "email",
+    ROOT,
+    days=(-1, 700),
+    extension=(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False),
+)
+TLS = make(
+    "tls",
+    ROOT,
+    days=(-1, 700),
+    extension=(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), True),
+)
+UNKNOWN = make(
+    "unknown",
+    ROOT,
+    days=(-1, 700),
+    extension=(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\0"), True),
+)
 
 # (the CA, what stands between it and the root, a word of the verdict, whether openssl is to agree)
 VERDICTS = [
@@ -48,6 +68,9 @@ VERDICTS = [
     pytest.param(DEEP, [LEAF], "allows 0 intermediates below it, and 1 would be needed", id="path length"),
     pytest.param(WEAK, [], "has an RSA key of 1024 bits, and 2048 is the least", id="RSA-1024"),
     pytest.param(STRANGER, [], "no chain leads from ca-cert.pem", id="another root of the same name"),
+    pytest.param(TLS, [], None, id="uses that include TLS"),
+    pytest.param(EMAIL_ONLY, [], "limited to uses without TLS servers and clients", id="uses without TLS"),
+    pytest.param(UNKNOWN, [], "has a critical extension that isn't known (1.2.3.4)", id="unknown critical extension"),
     pytest.param(OUTLIVES, [], "outlives its issuer 'CN=root'", id="outlives its root"),
 ]
 
@@ -86,7 +109,7 @@ def test_each_unusable_bundle_has_its_own_verdict(leaf: Made, between: list[Made
 
 
 # openssl judges a workload's certificate below the CA; a CA that outlives its root is nothing it minds.
-OPENSSL_AGREES = [LEAF, OLD, EARLY, NO_CA, NO_EXTENSION, NO_SIGN, DEEP, WEAK, STRANGER]
+OPENSSL_AGREES = [LEAF, OLD, EARLY, NO_CA, NO_EXTENSION, NO_SIGN, DEEP, WEAK, STRANGER, TLS, EMAIL_ONLY, UNKNOWN]
 
 
 @pytest.mark.parametrize("leaf", OPENSSL_AGREES, ids=lambda made: made.certificate.subject.rfc4514_string())
@@ -97,7 +120,7 @@ def test_openssl_comes_to_the_same_verdict(leaf: Made, tmp_path: Path) -> None:
     workload = make("workload", leaf, ca=False, sign_certificates=False, days=(-0.1, 1))
     for name, content in {**files, "workload.pem": workload.pem}.items():
         (tmp_path / name).write_bytes(content)
-    command = ["openssl", "verify", "-attime", str(int(NOW.timestamp())), "-auth_level", "2"]
+    command = ["openssl", "verify", "-attime", str(int(NOW.timestamp())), "-auth_level", "2", "-purpose", "sslserver"]
     command += ["-CAfile", "root-cert.pem", "-untrusted", "cert-chain.pem", "workload.pem"]
     judged = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (judged.returncode == 0) == (bundle_problems(files, NOW)[1] == []), judged.stderr

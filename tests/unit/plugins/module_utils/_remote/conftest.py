@@ -13,13 +13,13 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 import yaml
+
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Reader
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
@@ -91,7 +91,8 @@ class FakeCluster:
         except (ValueError, IndexError):
             return False
         bound = claims.get("kubernetes.io", {}).get("secret")
-        secret = self.objects.get(f"{SECRETS}/{bound['name'] if bound else claims.get('kubernetes.io/serviceaccount/secret.name')}")
+        name = bound["name"] if bound else claims.get("kubernetes.io/serviceaccount/secret.name")
+        secret = self.objects.get(f"{SECRETS}/{name}")
         alive = secret is not None and (bound is None or secret["metadata"]["uid"] == bound["uid"])
         return alive and claims.get("exp", 1e12) > self.clock.at
 
@@ -119,7 +120,7 @@ class FakeApi:
     def _request(self, verb, path):
         self.requests += 1
         if self.cluster.down:
-            raise ApiError(f"{verb} {path} failed", status=0, reason="Refused", site=self.site, why="connection refused")
+            raise ApiError(f"{verb} {path} failed", status=0, reason="Refused", why="connection refused")
         if self.token is not None and not self.cluster.takes(self.token):
             raise ApiError(f"{verb} {path} failed with 401", status=401, reason="Unauthorized", site=self.site)
         if verb not in ("get", "list") and path != RULES_REVIEW:
@@ -172,7 +173,8 @@ class FakeApi:
         self._request("apply", path)
         live = self.cluster.objects.setdefault(path, {"metadata": {"uid": f"uid-{path}"}})
         _merge(live, copy.deepcopy(dict(body)))
-        live["metadata"]["managedFields"] = [{"manager": field_manager, "operation": "Apply", "fieldsV1": {"f:data": {}}}]
+        entry = {"manager": field_manager, "operation": "Apply", "fieldsV1": {"f:data": {}}}
+        live["metadata"]["managedFields"] = [entry]
         return copy.deepcopy(live)
 
     def patch(self, path, body, *, content_type="application/merge-patch+json", **query):
@@ -184,10 +186,8 @@ class FakeApi:
         self._request("delete", path)
         return self.cluster.objects.pop(path, None) is not None
 
-    @contextmanager
     def portforward(self, namespace, pod, port):
         raise MeshError("no port forward here")
-        yield "", 0
 
     def logs(self, namespace, pod, container, *, tail=20):
         self._request("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log")
@@ -215,6 +215,7 @@ class FakeIstiod:
     stuck: set = field(default_factory=set)
     blind: str | None = None  # a state that the cluster stays in
     looks: int = 0
+    hung: bool = False  # its worker takes in nothing any more
     forgets: bool = True
     known: bool = False
 
@@ -223,15 +224,19 @@ class FakeIstiod:
         writes = len([each for each in self.hub.writes if each[1] == REMOTE_SECRET])
         replicas = []
         for pod in self.pods:
-            seen = Seen(self._clusters(), 0 if pod in self.stuck else writes)
-            replicas.append(Replica(pod, True, seen if events and self.counts else Seen(seen.clusters)))
+            clusters = {"hub": ("synced", "")} if self.hung else self._clusters()
+            managed = 1 if self.hung else len(clusters) - 1
+            seen = Seen(clusters, 0 if pod in self.stuck else writes, managed)
+            replicas.append(Replica(pod, True, seen if events and self.counts else Seen(clusters)))
         return Look(tuple(replicas))
 
     def _clusters(self):
         secret = self.hub.objects.get(REMOTE_SECRET)
         own = {"hub": ("synced", "")}
+        if secret is None and self.known and not self.forgets:
+            return {**own, "paris": ("synced", "istio-system/istio-remote-secret-paris")}
         if secret is None:
-            return own if self.forgets or not self.known else {**own, "paris": ("synced", "istio-system/istio-remote-secret-paris")}
+            return own
         self.known = True
         config = yaml.safe_load(base64.b64decode(secret["data"]["paris"]))
         good = self.site.takes(config["users"][0]["user"]["token"])

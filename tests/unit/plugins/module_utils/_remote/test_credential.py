@@ -11,9 +11,11 @@ from dataclasses import replace
 
 import pytest
 import yaml
+
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Wanted
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._remote import credential
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary, Settings
 
@@ -68,7 +70,7 @@ def test_check_mode_works_before_the_namespace_exists_and_a_run_refuses(mesh):
     told = present(mesh, check_mode=True)
     assert told.changed
     assert told.warnings == ["the namespace istio-system doesn't exist yet at the site"]
-    with pytest.raises(MeshError, match="namespace istio-system doesn't exist.*controlPlaneClusters"):
+    with pytest.raises(MeshError, match=r"namespace istio-system doesn't exist.*controlPlaneClusters"):
         present(mesh)
     assert mesh.site.writes == []
 
@@ -86,7 +88,7 @@ def test_a_renewal_patches_in_place_and_revokes_the_former_token_last(mesh):
         "1 former token revoked",
     ]
     assert mesh.hub.writes == [("apply", mesh.REMOTE_SECRET)]
-    assert [verb for verb, _ in mesh.site.writes] == ["create", "create", "delete"]
+    assert [verb for verb, _path in mesh.site.writes] == ["create", "create", "delete"]
     assert not mesh.site.takes(former)
     assert mesh.site.takes(token_of(mesh))
 
@@ -168,6 +170,26 @@ def test_a_replica_that_doesnt_notice_the_new_secret_is_named_and_the_old_one_li
     assert mesh.site.takes(former)
 
 
+def test_a_hung_worker_is_named_soon_and_the_new_secret_stays(mesh):
+    present(mesh)
+    mesh.istiod.hung = True
+    started = mesh.clock.at
+    with pytest.raises(MeshError) as caught:
+        present(mesh, wish(mesh, ttl=30 * DAY), seconds=600)
+    assert "the worker of istiod-a hangs" in str(caught.value)
+    assert str(caught.value).endswith("(restart istiod, run again)")
+    assert mesh.clock.at - started < 10
+    mesh.istiod.hung = False
+    report = present(mesh, wish(mesh, ttl=30 * DAY))
+    assert report.reasons == ["hub: 1 former token revoked"]
+
+
+def test_what_couldnt_be_seen_of_the_address_is_told_with_the_failure(mesh):
+    mesh.istiod.blind = "syncing"
+    with pytest.raises(MeshError, match="it couldn't be reached from here; the remote secret was removed"):
+        present(mesh, check_address=lambda: "it couldn't be reached from here")
+
+
 def test_an_istiod_that_doesnt_count_is_believed_after_a_steady_while(mesh):
     mesh.istiod.counts = False
     started = mesh.clock.at
@@ -175,14 +197,18 @@ def test_an_istiod_that_doesnt_count_is_believed_after_a_steady_while(mesh):
     assert 3 <= mesh.clock.at - started < 4
 
 
-def test_a_failed_write_leaves_no_token_behind(mesh, monkeypatch):
+@pytest.mark.parametrize(("status", "left"), [(403, 0), (0, 1)])
+def test_a_refused_write_leaves_no_token_and_a_doubtful_one_is_cleaned_by_the_next_run(mesh, monkeypatch, status, left):
     def refuse(*_args, **_options):
-        raise MeshError("forbidden")
+        raise ApiError("no", status=status, reason="")
 
-    monkeypatch.setattr(mesh.hub_api, "apply", refuse)
-    with pytest.raises(MeshError, match="forbidden"):
-        present(mesh)
-    assert mesh.site.names(mesh.SECRETS) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(mesh.hub_api, "apply", refuse)
+        with pytest.raises(MeshError, match="no"):
+            present(mesh)
+    assert len(mesh.site.names(mesh.SECRETS)) == left
+    present(mesh)
+    assert len(mesh.site.names(mesh.SECRETS)) == 1
 
 
 def test_a_reader_without_rights_is_named_before_the_primary_is_touched(mesh):
@@ -220,14 +246,15 @@ def test_a_lost_label_is_repaired_with_the_same_token(mesh):
     assert not present(mesh).changed
 
 
-def test_recreating_keeps_the_token_and_lets_istiod_forget_first(mesh):
+def test_a_good_credential_is_replaced_in_place_on_request(mesh):
     present(mesh)
     former = token_of(mesh)
     mesh.hub.writes.clear()
     report = present(mesh, recreate=True)
-    assert report.primaries[0].action == "recreated"
-    assert mesh.hub.writes == [("delete", mesh.REMOTE_SECRET), ("apply", mesh.REMOTE_SECRET)]
-    assert token_of(mesh) == former
+    assert report.primaries[0].action == "renewed"
+    assert mesh.hub.writes == [("apply", mesh.REMOTE_SECRET)]
+    assert token_of(mesh) != former
+    assert not mesh.site.takes(former)
 
 
 def test_a_secret_of_others_is_taken_over_and_their_clusters_stay(mesh):
@@ -252,7 +279,7 @@ def test_static_tokens_never_end_and_are_kept(mesh):
 
 def test_a_static_token_that_nobody_fills_in_is_an_error_and_leaves_nothing(mesh):
     mesh.site.controller = False
-    with pytest.raises(MeshError, match="the static token wasn't made.*kube-controller-manager"):
+    with pytest.raises(MeshError, match=r"the static token wasn't made.*kube-controller-manager"):
         present(mesh, wish(mesh, static=True))
     assert mesh.site.names(mesh.SECRETS) == []
 
@@ -268,7 +295,7 @@ def test_each_primary_has_its_own_token_and_a_failing_one_doesnt_stop_the_other(
     assert report.first_to_expire() in report.primaries
     assert not present(mesh, primaries=primaries).changed
     mesh.hub.down = True
-    with pytest.raises(MeshError, match="1 of 2 primaries couldn't be served: hub: .*connection refused"):
+    with pytest.raises(MeshError, match=r"1 of 2 primaries couldn't be served: hub: .*connection refused"):
         present(mesh, wish(mesh, ttl=30 * DAY), primaries=primaries)
     assert not present(mesh, wish(mesh, ttl=30 * DAY), primaries=primaries[1:]).changed
 

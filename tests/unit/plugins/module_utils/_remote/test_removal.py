@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Wanted
@@ -134,3 +135,10 @@ def test_a_token_that_never_dies_is_told(joined):
 def test_an_istiod_that_doesnt_forget_is_told(joined):
     joined.istiod.forgets = False
     assert absent(joined).warnings == ["hub: istiod still lists paris; restart it if that stays so"]
+
+
+def test_an_istiod_whose_worker_hangs_is_told(joined):
+    joined.istiod.hung = True
+    assert absent(joined).warnings == [
+        "hub: the worker of istiod-a hangs and takes in no remote secret any more; restart istiod"
+    ]

@@ -67,7 +67,7 @@ def test_addresses_are_resolved_without_doubles() -> None:
 
 
 def test_an_unknown_name_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(MeshError, match="nowhere.invalid has no IP.*write an IP into edge_mesh_gateway_addresses"):
+    with pytest.raises(MeshError, match=r"nowhere\.invalid has no IP.*write an IP into edge_mesh_gateway_addresses"):
         network.resolve(["nowhere.invalid"])
 
 

@@ -47,7 +47,9 @@ def token(expires: float | None = NOW + 90 * 86400) -> str:
     return ".".join([*parts, "signature"])
 
 
-def named(name: str, namespace: str | None = None, labels: Mapping[str, str] | None = None, **body: Any) -> dict[str, Any]:
+def named(
+    name: str, namespace: str | None = None, labels: Mapping[str, str] | None = None, **body: Any
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": name, "labels": dict(labels or {})}
     if namespace:
         metadata["namespace"] = namespace
@@ -64,7 +66,9 @@ def root_configmap(namespace: str, text: str = ROOT) -> dict[str, Any]:
     return named("istio-ca-root-cert", namespace, data={"root-cert.pem": text})
 
 
-def webhook(path: str, bundle: str = ROOT, name: str = "istio-sidecar-injector", rev: str = "default") -> dict[str, Any]:
+def webhook(
+    path: str, bundle: str = ROOT, name: str = "istio-sidecar-injector", rev: str = "default"
+) -> dict[str, Any]:
     client = {"service": {"name": "istiod", "path": path}, "caBundle": base64.b64encode(bundle.encode()).decode()}
     hooks = [{"name": f"{kind}.istio.io", "clientConfig": dict(client)} for kind in ("namespace", "object")]
     return named(name, None, {"app": "sidecar-injector", "istio.io/rev": rev}, webhooks=hooks)
@@ -130,7 +134,7 @@ class FakeApi:
     def list(self, path: str, **_query: Any) -> list[dict[str, Any]]:
         return self._answer(path) or []
 
-    def create(self, path: str, _body: Mapping[str, Any], **_query: Any) -> dict[str, Any]:
+    def create(self, path: str, body: Mapping[str, Any], **_query: Any) -> dict[str, Any]:
         found: dict[str, Any] = self._answer(path)
         return found
 
@@ -138,7 +142,7 @@ class FakeApi:
         assert timeout > 0
         self.asked.append(f"exec {namespace}/{pod}/{container}")
         found = self.on_exec(command)
-        if isinstance(found, Exception):
+        if isinstance(found, MeshError):
             raise found
         return Done(**found) if isinstance(found, dict) else Done(stdout=found)
 
@@ -167,7 +171,9 @@ def centre() -> FakeApi:
             "/api/v1/configmaps": [root_configmap("istio-system"), root_configmap("sample")],
             "/api/v1/namespaces": [named("istio-system"), named("sample", None, {"istio-injection": "enabled"})],
             DEPLOYMENTS: [gateway(name) for name in names],
-            f"{SYSTEM}/pods": [pod(f"{name}-1", "istio-system", {"app": name}, istio_proxy="proxyv2:1") for name in names],
+            f"{SYSTEM}/pods": [
+                pod(f"{name}-1", "istio-system", {"app": name}, istio_proxy="proxyv2:1") for name in names
+            ],
             f"{SYSTEM}/services": [gateway_service(name, "net-centre", "192.0.2.10") for name in names],
         }
     )

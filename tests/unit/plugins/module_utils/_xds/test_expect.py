@@ -57,6 +57,19 @@ def test_an_expression_that_doesnt_fit_the_result_isnt_met_and_says_why() -> Non
     assert "length()" in found["error"]
 
 
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [({"that": "a", "msg": ""}, "the key 'msg'"), ({"message": "m"}, "no expression"), ({"that": 5}, "no expression")],
+)
+def test_an_expectation_of_another_shape_is_an_error(item: dict[str, object], why: str) -> None:
+    with pytest.raises(MeshError, match=why):
+        expect.read([item])
+
+
+def test_a_message_may_be_missing() -> None:
+    assert expect.read([{"that": "healthy"}])[0].message == ""
+
+
 def test_nothing_expected_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expect, "MISSING", "No module named 'jmespath'")
     assert expect.read([]) == ()

@@ -48,7 +48,7 @@ class World:
     def stop(self) -> None:
         self._open.close()
 
-    def connect(self, access: Access, site: str | None, _seconds: float) -> FakeApi:
+    def connect(self, access: Access, site: str | None, seconds: float) -> FakeApi:
         try:
             api = self.apis[access.kubeconfig]
         except KeyError:

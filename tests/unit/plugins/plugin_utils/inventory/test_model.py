@@ -13,7 +13,9 @@ import pytest
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, load_schema, read
 
 
-def inventory(sites: dict[str, dict[str, Any]], *, primaries: tuple[str, ...] = ("centre",), **everywhere: Any) -> Inventory:
+def inventory(
+    sites: dict[str, dict[str, Any]], *, primaries: tuple[str, ...] = ("centre",), **everywhere: Any
+) -> Inventory:
     """An inventory of one host per site; ``sites`` maps a group suffix to its variables."""
     common = {"edge_mesh_id": "m", "edge_mesh_provider": "existing", **everywhere}
     groups: dict[str, list[str]] = {"mesh_primary": [], "mesh_edge": []}
@@ -89,7 +91,10 @@ def test_one_edge_or_five_make_no_difference() -> None:
             id="unknown primary",
         ),
         pytest.param(
-            {"centre": {}}, {"edge_mesh_trust_domian": "x"}, "did you mean edge_mesh_trust_domain?", id="unknown variable"
+            {"centre": {}},
+            {"edge_mesh_trust_domian": "x"},
+            "did you mean edge_mesh_trust_domain?",
+            id="unknown variable",
         ),
         pytest.param({"centre": {}}, {"edge_mesh_mtls": "off"}, "it can be strict, permissive", id="mtls"),
         pytest.param({"centre": {}}, {"edge_mesh_id": "Mesh_1"}, "'Mesh_1' is not a DNS-1123 label", id="mesh id"),

@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Documentation only: the action plugin of the same name does the work, on the controller.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Write check records or the results of a run as reports, and show them as a table
+version_added: 0.1.0
+description:
+  - Check records become C(<name>.json) and JUnit C(<name>.xml) in C(reports) below the state directory, and a table
+    with
+    what failed first. JUnit has one suite for each site and one case for each check and peer.
+  - The results of a run become C(<name>.json) and a table with a line for each site.
+  - Files are replaced whole. Writing a report is never a change, and happens in check mode too.
+  - Runs on the controller and connects to nothing.
+author: edge.mesh contributors (@edge-mesh)
+requirements:
+  - junitparser
+options:
+  mesh:
+    description: ID of the mesh.
+    type: str
+    required: true
+  state_dir:
+    description: The state directory.
+    type: path
+    required: true
+  name:
+    description: Name of the report and of its files.
+    type: str
+    choices: [verify, status, run]
+    default: verify
+  records:
+    description:
+      - Check records, as M(edge.mesh.site_checks), M(edge.mesh.xds_health) and M(edge.mesh.mesh_traffic) return them.
+    type: list
+    elements: dict
+  results:
+    description: What became of each site in a run. One of O(records) and O(results) is required.
+    type: list
+    elements: dict
+    suboptions:
+      site:
+        description: Name of the site.
+        type: str
+        required: true
+      step:
+        description: The step that failed, or how far the site came.
+        type: str
+        required: true
+      result:
+        description: V(done), V(failed) or V(skipped).
+        type: str
+        required: true
+      reason:
+        description: Why it isn't done.
+        type: str
+        default: ""
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Report what was checked
+  edge.mesh.report:
+    mesh: mesh1
+    state_dir: /var/lib/edge-mesh
+    records: "{{ checks }}"
+  register: report
+
+- name: Report what a run did
+  edge.mesh.report:
+    name: run
+    mesh: mesh1
+    state_dir: /var/lib/edge-mesh
+    results:
+      - {site: shop, step: enrolment, result: failed, reason: its API doesn't answer}
+"""
+
+RETURN = r"""
+healthy:
+  description: Whether nothing failed and everything could be asked.
+  returned: success
+  type: bool
+  sample: false
+summary:
+  description: The counts in one line.
+  returned: success
+  type: str
+  sample: "mesh1: 2 sites, 30 checks: 29 ok, 1 failed"
+unhealthy:
+  description: What failed or couldn't be asked, as site, check and peer; for a run the sites that failed.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop traffic.reach centre]
+paths:
+  description: The files that were written.
+  returned: success
+  type: list
+  elements: str
+  sample: [/var/lib/edge-mesh/reports/verify.json, /var/lib/edge-mesh/reports/verify.xml]
+"""

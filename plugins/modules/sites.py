@@ -1,0 +1,42 @@
+#!/usr/bin/python
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Documentation only: the action plugin of the same name does the work, on the controller.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sites
+short_description: Read the sites of a mesh from the inventory and check them
+version_added: 0.1.0
+description:
+  - Reads the groups C(mesh_primary), C(mesh_edge) and C(site_<name>) with the C(edge_mesh_*) variables of their hosts.
+  - Fails with every problem of the inventory, a line each, before anything is touched.
+  - Runs on the controller and connects to nothing.
+author: edge.mesh contributors (@edge-mesh)
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Read the inventory
+  edge.mesh.sites:
+  register: inventory
+  run_once: true
+"""
+
+RETURN = r"""
+model:
+  description: The mesh's values, every site by name, and which of them are primaries and edges.
+  returned: success
+  type: dict
+  sample: {"mesh": {"id": "mesh1"}, "sites": {}, "primaries": ["centre"], "edges": ["shop-1"]}
+"""

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.diffs import as_yaml, changes, digest, paths, shown
+
+SECRET = {
+    "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"},
+    "data": {"key": base64.b64encode(b"hush-hush").decode()}, "stringData": {"other": "hush-hush"},
+}  # fmt: skip
+
+
+def test_nothing_that_the_server_sets_is_shown():
+    noisy = {
+        "kind": "ConfigMap", "apiVersion": "v1", "data": {"a": "1"}, "status": {"x": 1},
+        "metadata": {
+            "name": "x", "uid": "u", "resourceVersion": "1", "managedFields": [{}], "generation": 2,
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "1"},
+        },
+    }  # fmt: skip
+    assert shown(noisy) == {
+        "kind": "ConfigMap", "apiVersion": "v1", "data": {"a": "1"},
+        "metadata": {"name": "x", "annotations": {"mine": "1"}},
+    }  # fmt: skip
+    assert shown(noisy, status=True)["status"] == {"x": 1}
+    assert shown(None) == {}
+
+
+def test_a_secrets_values_are_digests_that_tell_whether_they_are_the_same():
+    result = shown(SECRET)
+    assert result["data"]["key"] == result["stringData"]["other"] == digest("hush-hush")
+    assert "hush" not in as_yaml(result)
+    assert len(digest("x")) == len("sha256:") + 12
+
+
+def test_only_what_differs_is_in_a_diff():
+    before = {"a": 1, "b": {"c": 1, "d": 1}, "gone": 1}
+    after = {"a": 1, "b": {"c": 2, "d": 1}, "new": 1}
+    assert changes(before, after) == ({"b": {"c": 1}, "gone": 1}, {"b": {"c": 2}, "new": 1})
+    assert paths(before, after) == [".b.c", ".gone", ".new"]
+
+
+def test_named_items_are_compared_one_by_one():
+    before = {"list": [{"name": "x", "image": "1", "pull": "a"}, {"name": "y", "image": "1"}]}
+    after = {"list": [{"name": "x", "image": "2", "pull": "a"}, {"name": "y", "image": "1"}]}
+    assert changes(before, after) == ({"list": [{"name": "x", "image": "1"}]}, {"list": [{"name": "x", "image": "2"}]})
+    assert paths(before, after) == [".list[name=x].image"]
+
+
+def test_another_order_of_named_items_is_a_change():
+    before, after = {"l": [{"name": "x"}, {"name": "y"}]}, {"l": [{"name": "y"}, {"name": "x"}]}
+    assert changes(before, after) == (before, after)
+    assert paths(before, after) == [".l"]
+
+
+def test_what_is_too_long_to_read_is_replaced_by_its_digest():
+    text = as_yaml({"kind": "X", "spec": {"versions": [{"schema": "long " * 2000}], "short": 1}})
+    assert len(text) < 400
+    assert "characters, sha256:" in text
+    assert "short: 1" in text
+    many = as_yaml({f"key{number}": "x" * 50 for number in range(1000)})
+    assert many.endswith("\n...\n")
+    assert as_yaml({}) == ""
+
+
+TREES = st.recursive(
+    st.none() | st.integers(0, 2) | st.text(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner, max_size=3)
+        | st.lists(st.fixed_dictionaries({"name": st.sampled_from("xyz"), "v": st.integers(0, 2)}), max_size=3)
+    ),
+    max_leaves=10,
+)
+MAPS = st.dictionaries(st.sampled_from("abc"), TREES, max_size=3)
+
+
+@given(MAPS, MAPS)
+def test_there_is_a_diff_and_a_path_exactly_if_there_is_a_difference(before, after):
+    left, right = changes(before, after)
+    assert bool(paths(before, after)) == (before != after)
+    assert (left != right) == (before != after)
+
+
+@given(MAPS)
+def test_what_is_shown_is_yaml(value):
+    assert yaml.safe_load(as_yaml(value)) == (value or None)
