@@ -38,6 +38,10 @@ options:
     type: list
     elements: str
     default: []
+  wait:
+    description: Seconds to wait until a load balancer has given the gateways their addresses.
+    type: int
+    default: 0
   optional:
     description: Whether a missing kubeconfig is no failure.
     type: bool
@@ -91,6 +95,16 @@ facts:
       elements: str
       sample: [192.0.2.10]
     gateway_ips: {description: Those addresses with names resolved., type: list, elements: str, sample: [192.0.2.10]}
+    istiod_ips:
+      description: Where a primary's istiod is reached from other sites; empty at an edge with load balancers.
+      type: list
+      elements: str
+      sample: [192.0.2.10]
+    ingress_ips:
+      description: Where the site's ingress gateway is reached.
+      type: list
+      elements: str
+      sample: [192.0.2.10]
     publish_addresses:
       description: Whether nothing else gives the gateways' Services their addresses, so that we must.
       type: bool
@@ -109,6 +123,7 @@ facts:
 """
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +139,12 @@ ARGUMENTS = {
     "context": {"type": "str"},
     "api_server": {"type": "str"},
     "gateway_addresses": {"type": "list", "elements": "str", "default": []},
+    "wait": {"type": "int", "default": 0},
     "optional": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 15},
 }
-_GATEWAY = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services/istio-eastwestgateway"
+_SERVICES = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services"
+_GATEWAYS = ("istio-eastwestgateway", "istiod-gateway", "istio-ingressgateway")
 _RECORD = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/edge-mesh"
 _SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
@@ -143,6 +160,8 @@ def _unknown(params: Any) -> dict[str, Any]:
         "ca_digest": None,
         "gateway_addresses": params["gateway_addresses"],
         "gateway_ips": [],
+        "istiod_ips": [],
+        "ingress_ips": [],
         "publish_addresses": params["provider"] == "kind" or bool(params["gateway_addresses"]),
         "node_addresses": [],
         "kubernetes_version": None,
@@ -150,6 +169,18 @@ def _unknown(params: Any) -> dict[str, Any]:
         "controller_address": None,
         "mesh_record": None,
     }
+
+
+def _balanced(api: client.Client, seconds: float) -> list[list[str]]:
+    """What load balancers gave each of ``_GATEWAYS``; nothing for one that isn't there."""
+    end = time.monotonic() + seconds
+    while True:
+        services = [api.get(f"{_SERVICES}/{name}") for name in _GATEWAYS]
+        addresses = [facts.gateway_addresses(service) for service in services]
+        pending = any(service and not found for service, found in zip(services, addresses, strict=True))
+        if not pending or time.monotonic() >= end:
+            return addresses
+        time.sleep(min(1.0, max(0.0, end - time.monotonic())))
 
 
 def handle(call: Call) -> Outcome:
@@ -164,9 +195,8 @@ def handle(call: Call) -> Outcome:
         nodes = facts.node_addresses(api.list("/api/v1/nodes"))
         slices = api.list(_SLICES, labelSelector="kubernetes.io/service-name=kubernetes")
         server = params["api_server"] or facts.api_server(slices, endpoint.server)
-        addresses = params["gateway_addresses"]
-        if not addresses:
-            addresses = nodes if params["provider"] == "kind" else facts.gateway_addresses(api.get(_GATEWAY))
+        fixed = params["gateway_addresses"] or (nodes if params["provider"] == "kind" else [])
+        addresses, istiod, ingress = [fixed] * 3 if fixed else _balanced(api, params["wait"])
         recorded = api.get(_RECORD)
     found.update(
         context=endpoint.context,
@@ -175,6 +205,8 @@ def handle(call: Call) -> Outcome:
         ca_digest="sha256:" + hashlib.sha256((endpoint.ca_pem or "").encode()).hexdigest(),
         gateway_addresses=addresses,
         gateway_ips=network.resolve(addresses),
+        istiod_ips=network.resolve(istiod),
+        ingress_ips=network.resolve(ingress),
         controller_address=network.source_address(nodes[0]) if nodes else None,
         mesh_record=(recorded or {}).get("data"),
         node_addresses=nodes,

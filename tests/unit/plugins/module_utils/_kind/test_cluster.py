@@ -1,0 +1,138 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""KinD clusters: what is recognised, what is touched, and what is said when a program fails.
+
+The programs are scripted here; the lab runs the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Wanted
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call
+from ansible_collections.edge.mesh.plugins.modules import kind_cluster
+
+Answer = tuple[int, str, str]
+NODE = json.dumps(
+    [
+        {
+            "State": {"Running": True},
+            "NetworkSettings": {"Networks": {"edge-mesh-m": {}}},
+            "Config": {"Image": "node:1"},
+        }
+    ]
+)
+
+
+class Programs:
+    """Answers by the words that a command holds, and all commands that were run."""
+
+    def __init__(self, **answers: Answer) -> None:
+        self.answers: dict[str, Answer] = {
+            "container inspect": (0, NODE, ""),
+            "network inspect": (0, "m\n", ""),
+            **{name.replace("_", " "): answer for name, answer in answers.items()},
+        }
+        self.run: list[str] = []
+
+    def __call__(self, words: list[str], *, data: str | None, environ_update: dict[str, str]) -> Answer:
+        assert words[0] == "timeout"
+        line = " ".join(words[2:])
+        self.run.append(line)
+        return next((answer for part, answer in self.answers.items() if part in line), (0, "", ""))
+
+    def ran(self, part: str) -> bool:
+        return any(part in line for line in self.run)
+
+
+def apply(tmp_path: Path, programs: Programs, *, check: bool = False, **params: Any) -> Any:
+    values = {
+        "name": "m-shop",
+        "mesh": "m",
+        "network": "edge-mesh-m",
+        "image": "node:1",
+        "config": "kind: Cluster",
+        "kubeconfig": str(tmp_path / "kubeconfig/shop.yaml"),
+        "kind": "kind",
+        "docker": "docker",
+        "timeout": 1,
+        "state": "present",
+        **params,
+    }
+    return kind_cluster.handle(Call(values, check, False, programs))
+
+
+def test_check_mode_says_that_there_is_no_cluster_and_makes_none(tmp_path: Path) -> None:
+    programs = Programs(container_inspect=(1, "", "Error: No such container: m-shop-control-plane"))
+    outcome = apply(tmp_path, programs, check=True)
+    assert (outcome.changed, outcome.result["reasons"]) == (True, ["there was no cluster"])
+    assert not programs.ran("create")
+    assert not (tmp_path / "kubeconfig").exists()
+
+
+def test_a_half_created_cluster_is_recognised_by_its_missing_marker(tmp_path: Path) -> None:
+    programs = Programs(docker_cp=(1, "", "Could not find the file"))
+    outcome = apply(tmp_path, programs, check=True)
+    assert outcome.result["reasons"] == ["the cluster was half-created"]
+    assert not programs.ran("delete")
+
+
+def test_a_whole_cluster_is_left_alone_in_check_mode(tmp_path: Path) -> None:
+    outcome = apply(tmp_path, Programs(), check=True)
+    assert (outcome.changed, outcome.result["reasons"]) == (False, [])
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_cluster_of_somebody_else_is_never_deleted(tmp_path: Path, state: str) -> None:
+    programs = Programs(network_inspect=(0, "\n", ""))
+    if state == "present":
+        with pytest.raises(MeshError, match="exists that this mesh didn't make"):
+            apply(tmp_path, programs, state=state)
+    else:
+        assert not apply(tmp_path, programs, state=state).changed
+    assert not programs.ran("delete cluster")
+    assert not programs.ran("network rm")
+
+
+def test_removal_takes_cluster_kubeconfig_and_network(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig/shop.yaml"
+    kubeconfig.parent.mkdir()
+    kubeconfig.write_text("x")
+    programs = Programs()
+    assert apply(tmp_path, programs, state="absent").changed
+    assert programs.ran("kind delete cluster --name m-shop")
+    assert programs.ran("network rm edge-mesh-m")
+    assert not kubeconfig.exists()
+
+
+def test_a_network_of_another_mesh_is_refused(tmp_path: Path) -> None:
+    programs = Programs(network_inspect=(0, "other\n", ""))
+    wanted = Wanted("m-shop", "m", "edge-mesh-m", "node:1", "kind: Cluster", tmp_path / "shop.yaml")
+    with pytest.raises(MeshError, match="the Docker network edge-mesh-m exists and is not this mesh's"):
+        Kind(programs, "kind").create(wanted)
+
+
+def test_docker_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
+    programs = Programs(container_inspect=(1, "", "Cannot connect to the Docker daemon"))
+    with pytest.raises(MeshError, match="Docker doesn't answer: Cannot connect to the Docker daemon"):
+        apply(tmp_path, programs)
+
+
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
+    programs = Programs(container_inspect=(127, "", "timeout: failed to run command"))
+    with pytest.raises(MeshError, match=r"docker can't be run: no such program \(run the role artifacts\)"):
+        apply(tmp_path, programs)
+
+
+def test_a_program_that_hangs_is_ended_and_named(tmp_path: Path) -> None:
+    programs = Programs(container_inspect=(124, "", ""))
+    with pytest.raises(MeshError, match=r"`docker container inspect .*` didn't end within 120 s"):
+        apply(tmp_path, programs)
