@@ -17,7 +17,15 @@ from pathlib import Path
 from tools.lab_host import daemon, packages, runtime
 from tools.lab_host.daemon_json import RUNTIME
 from tools.lab_host.errors import LabHostError
-from tools.lab_host.host import Paths, docker_version, lacks_sys_resource, locked, service_manager, write
+from tools.lab_host.host import (
+    Paths,
+    docker_version,
+    lacks_sys_resource,
+    locked,
+    running_containers,
+    service_manager,
+    write,
+)
 
 # Every systemd, kubelet and containerd takes a few; the kernel's default of 128 is used up by some five clusters.
 INOTIFY_INSTANCES = 1024
@@ -89,10 +97,17 @@ def _allow_watching(paths: Paths) -> None:
 
 
 def down(paths: Paths) -> None:
-    """Stop the dockerd that was started here and take the runtime away; installed packages stay."""
+    """Stop the dockerd that was started here and take the runtime away; installed packages stay.
+
+    While containers run (another lab's, or anybody's), all stays as it is.
+    """
     if os.geteuid() != 0:
         raise LabHostError("the lab host can be taken down by root only", hint="run it with sudo")
     with locked(paths):
+        running = running_containers() if daemon.ours(paths) or runtime.installed(paths) else []
+        if running:
+            say(f"Docker stays, for containers still run: {', '.join(sorted(running))}")
+            return
         daemon.stop(paths, say)
         used = docker_version() is not None and _default_runtime() == RUNTIME
         if runtime.remove(paths, keep_program=used):

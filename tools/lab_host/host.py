@@ -112,22 +112,26 @@ def system_python() -> str | None:
     return None
 
 
-def docker_version() -> str | None:
-    """The version of the Docker daemon that answers now, or None. A person's DOCKER_HOST and context are honoured."""
+def _docker(*words: str) -> str | None:
+    """What a question to the Docker daemon is answered, or None. A person's DOCKER_HOST and context are honoured."""
     program = shutil.which("docker") or find_program("docker")
     if program is None:
         return None
     try:
-        answer = subprocess.run(
-            [program, "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
+        answer = subprocess.run([program, *words], capture_output=True, text=True, timeout=20, check=False)
     except subprocess.TimeoutExpired as error:
         raise LabHostError("the Docker daemon doesn't answer within 20 s", hint="look at the daemon's log") from error
-    return answer.stdout.strip() or None if answer.returncode == 0 else None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def docker_version() -> str | None:
+    """The version of the Docker daemon that answers now, or None."""
+    return _docker("version", "--format", "{{.Server.Version}}") or None
+
+
+def running_containers() -> list[str]:
+    """The names of the containers that run now; none where no daemon answers."""
+    return (_docker("ps", "--format", "{{.Names}}") or "").split()
 
 
 @contextlib.contextmanager

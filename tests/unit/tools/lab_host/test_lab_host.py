@@ -177,6 +177,7 @@ def machine(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Paths:
     (paths.proc / "self/status").write_text("CapBnd:\t000001fffeffffff\n")
     (paths.proc / "sys/fs/inotify").mkdir(parents=True)
     (paths.proc / "sys/fs/inotify/max_user_instances").write_text("128\n")
+    monkeypatch.setattr(command, "running_containers", list)
     return paths
 
 
@@ -232,6 +233,19 @@ def test_a_program_that_somebody_elses_daemon_uses_stays_until_that_ends(
     monkeypatch.setattr(command, "docker_version", lambda: None)
     command.down(machine)
     assert not machine.runtime.exists()
+
+
+def test_docker_stays_while_anybodys_container_runs(
+    machine: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime.install(machine)
+    monkeypatch.setattr(command, "running_containers", lambda: ["b", "a"])
+    monkeypatch.setattr(daemon, "stop", lambda *_: pytest.fail("nothing may be stopped"))
+
+    command.down(machine)
+
+    assert "Docker stays, for containers still run: a, b" in capsys.readouterr().out
+    assert runtime.installed(machine)
 
 
 def test_a_host_with_the_capability_gets_no_runtime(machine: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
