@@ -28,8 +28,15 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def first_run(lab: Lab) -> Played:
+def plan(lab: Lab) -> Played:
+    """The main job in check mode, before anything exists."""
+    return lab.play("site.yml", "--check", "--diff")
+
+
+@pytest.fixture(scope="session")
+def first_run(lab: Lab, plan: Played) -> Played:
     """The first run of the main job."""
+    assert plan.output
     return lab.play("site.yml")
 
 

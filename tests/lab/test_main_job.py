@@ -21,6 +21,13 @@ EDGES = [site.name for site in SITES if not site.primary]
 PRIMARY = next(site.name for site in SITES if site.primary)
 
 
+def test_check_mode_before_anything_exists_says_what_it_cannot_know(lab: Lab, plan: Played) -> None:
+    assert plan.rc == 0, plan.output[-4000:]
+    assert "there is no cluster yet" in plan.output
+    assert f"{MESH}: {len(SITES)} sites: {len(SITES)} skipped" in plan.output
+    assert lab.state.exists()
+
+
 def test_the_main_job_ends_well(first_run: Played) -> None:
     assert first_run.rc == 0, first_run.output[-4000:]
     assert len(first_run.hosts) == len(SITES)
@@ -100,6 +107,13 @@ def test_istiod_is_closed_to_strangers(lab: Lab) -> None:
 def test_the_second_run_changes_nothing(second_run: Played) -> None:
     assert second_run.rc == 0, second_run.output[-4000:]
     assert second_run.changed == 0, second_run.output[-4000:]
+
+
+def test_check_mode_on_the_running_mesh_shows_no_change(lab: Lab, second_run: Played) -> None:
+    assert second_run.rc == 0
+    checked = lab.play("site.yml", "--check", "--diff")
+    assert (checked.rc, checked.changed) == (0, 0), checked.output[-4000:]
+    assert "PRIVATE KEY" not in checked.output
 
 
 def test_verify_ends_well(verified: Played) -> None:

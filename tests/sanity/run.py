@@ -28,7 +28,7 @@ GET_PIP = "import ensurepip\n\nensurepip.bootstrap(upgrade=True)\n"
 def home_for_ansible_test() -> Path:
     """A home for ansible-test that holds its virtual environments and the pip installer it looks for."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "edge.mesh" / "ansible-test"
+    home = cache / "edge-mesh" / "ansible-test"
     installers = home / ".ansible" / "test" / "cache"
     installers.mkdir(parents=True, exist_ok=True)
     for version in pip_versions():
