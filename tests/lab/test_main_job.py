@@ -79,7 +79,7 @@ def test_the_webhook_of_an_edge_names_the_site_and_its_network(lab: Lab, site: s
 
 
 @pytest.mark.usefixtures("first_run")
-@pytest.mark.parametrize(("caller", "answerer"), itertools.product(NAMES, NAMES))
+@pytest.mark.parametrize(("caller", "answerer"), list(itertools.product(NAMES, NAMES)))
 def test_calls_from_every_site_are_answered_by_every_site(lab: Lab, caller: str, answerer: str) -> None:
     loop = "for i in $(seq 60); do curl -s --max-time 5 http://helloworld.sample:5000/hello; done"
     answers = lab.kubectl(caller, "exec", "-n", "sample", "deploy/sleep", "-c", "sleep", "--", "sh", "-c", loop)

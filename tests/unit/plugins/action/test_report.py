@@ -24,6 +24,7 @@ from tests.unit.plugins.plugin_utils.report.test_records import made
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     lines: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(report.constants, "CALLBACKS_ENABLED", [])  # a checkout's ansible.cfg has the callback
     monkeypatch.setattr(
         report, "display", SimpleNamespace(columns=79, display=lambda text, color=None: lines.append((text, color)))
     )
@@ -73,6 +74,15 @@ def test_a_runs_results_become_json_and_a_table(tmp_path: Path, shown: list[tupl
     assert written["results"][0] == {"site": "centre", "step": "all", "result": "done", "reason": ""}
     assert result["unhealthy"] == ["shop"]
     assert shown[-1] == ("mesh1: 2 sites: 1 done, 1 failed", "red")
+
+
+def test_where_the_callback_is_enabled_the_table_is_left_to_it(
+    tmp_path: Path, shown: list[tuple[str, str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report.constants, "CALLBACKS_ENABLED", ["edge.mesh.report"])
+    run(mesh="mesh1", state_dir=str(tmp_path), records=[made("input.webhook", "shop")])
+    assert shown == []
+    assert (tmp_path / "reports" / "verify.json").exists()
 
 
 @pytest.mark.usefixtures("shown")

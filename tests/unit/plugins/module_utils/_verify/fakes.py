@@ -111,6 +111,13 @@ def refused(reason: str = "Refused", status: int = 0) -> ApiError:
 ALL_RIGHTS = {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
 
 
+def _raised(found: Any) -> Any:
+    """What was given, unless it is an error: that is raised."""
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 class FakeApi:
     """Answers by path: a list for `list`, an object or None for `get`; an error is raised. Counts the questions."""
 
@@ -122,10 +129,7 @@ class FakeApi:
 
     def _answer(self, path: str) -> Any:
         self.asked.append(path)
-        found = self.answers.get(path, self.answers.get("*"))
-        if isinstance(found, Exception):
-            raise found
-        return copy.deepcopy(found)
+        return copy.deepcopy(_raised(self.answers.get(path, self.answers.get("*"))))
 
     def get(self, path: str, **_query: Any) -> dict[str, Any] | None:
         found: dict[str, Any] | None = self._answer(path)
@@ -141,9 +145,7 @@ class FakeApi:
     def exec(self, namespace: str, pod: str, container: str, command: Any, *, timeout: float) -> Any:
         assert timeout > 0
         self.asked.append(f"exec {namespace}/{pod}/{container}")
-        found = self.on_exec(command)
-        if isinstance(found, MeshError):
-            raise found
+        found = _raised(self.on_exec(command))
         return Done(**found) if isinstance(found, dict) else Done(stdout=found)
 
     def __enter__(self) -> Self:
