@@ -29,8 +29,7 @@ lab: ## Three KinD clusters, one mesh: build or fetch all it takes, set it up, p
 lab-down: ## Take the lab away again (the cache of built images stays)
 	@tools/bootstrap.sh lab
 	@.venv/bin/python -m tools.lab_host up
-	@$(PLAYBOOK) playbooks/destroy.yml
-	@.venv/bin/python -m tools.lab_host down
+	@$(PLAYBOOK) playbooks/destroy.yml; gone=$$?; .venv/bin/python -m tools.lab_host down && exit $$gone
 
 test: ## What CI runs
 	@tools/bootstrap.sh test

@@ -22,6 +22,9 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 
 __all__ = ["Call", "Outcome", "run"]
 
+# Ansible would add the arguments to a failure where that is switched on; they may hold manifests with secrets.
+_UNSAID = {"invocation": {"module_args": "left out"}}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -63,9 +66,9 @@ def run(
     try:
         outcome = handler(call)
     except MeshError as error:
-        module.fail_json(msg=error.message, site=error.site, why=error.why, hint=error.hint)
+        module.fail_json(msg=error.message, site=error.site, why=error.why, hint=error.hint, **_UNSAID)
     except Exception as error:  # a bug of ours: the line names it, the traceback goes to `exception` only
-        module.fail_json(msg=f"unexpected {type(error).__name__}: {error}", exception=traceback.format_exc())
+        module.fail_json(msg=f"unexpected {type(error).__name__}: {error}", exception=traceback.format_exc(), **_UNSAID)
     for warning in outcome.warnings:
         module.warn(warning)
     values: dict[str, Any] = {"changed": outcome.changed, **outcome.result}

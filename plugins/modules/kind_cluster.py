@@ -111,9 +111,21 @@ ARGUMENTS = {
 }
 
 
+def _refuse_foreign(wanted: Wanted) -> None:
+    """Raise MeshError if the kubeconfig's path holds a file that isn't this cluster's alone."""
+    text = read_text(wanted.kubeconfig)
+    if text is not None and (others := kubeconfig.contexts(text, str(wanted.kubeconfig)) - {f"kind-{wanted.name}"}):
+        raise MeshError(
+            f"{wanted.kubeconfig} holds other contexts than kind-{wanted.name}",
+            why=f"it has {', '.join(sorted(others))}",
+            hint="the file of a KinD cluster is replaced and deleted with it: choose another edge_mesh_kubeconfig",
+        )
+
+
 def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Outcome:
     reasons: list[str] = []
-    node = kind.node(wanted.name)
+    _refuse_foreign(wanted)
+    node = kind.node(wanted.name) if kind.there() or not check_mode else None
     if node and not kind.is_ours(node, wanted.mesh):
         raise MeshError(
             f"a KinD cluster {wanted.name} exists that this mesh didn't make",
@@ -169,6 +181,7 @@ def _is_ready(node: dict) -> bool:  # type: ignore[type-arg]  # JSON of the API
 
 def _absent(kind: Kind, wanted: Wanted, check_mode: bool) -> Outcome:
     reasons: list[str] = []
+    _refuse_foreign(wanted)
     node = kind.node(wanted.name)
     if node and kind.is_ours(node, wanted.mesh):
         reasons.append("the cluster was there")

@@ -13,7 +13,7 @@ short_description: Write check records or the results of a run as reports, and s
 version_added: 0.1.0
 description:
   - Check records become C(<name>.json) and JUnit C(<name>.xml) in C(reports) below the state directory, and a table
-    with what failed first. JUnit has one suite for each site and one case for each check and peer.
+    with what failed first. JUnit has one suite for each site and one case for each check.
   - The results of a run become C(<name>.json) and a table with a line for each site.
   - Files are replaced whole. Writing a report is never a change, and happens in check mode too.
   - Runs on the controller and connects to nothing.

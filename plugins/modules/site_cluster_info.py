@@ -105,6 +105,11 @@ facts:
       type: list
       elements: str
       sample: [192.0.2.10]
+    istiod_sources:
+      description: CIDRs that a primary lets reach istiod now.
+      type: list
+      elements: str
+      sample: [192.0.2.10/32]
     publish_addresses:
       description: Whether nothing else gives the gateways' Services their addresses, so that we must.
       type: bool
@@ -162,6 +167,7 @@ def _unknown(params: Any) -> dict[str, Any]:
         "gateway_ips": [],
         "istiod_ips": [],
         "ingress_ips": [],
+        "istiod_sources": [],
         "publish_addresses": params["provider"] == "kind" or bool(params["gateway_addresses"]),
         "node_addresses": [],
         "kubernetes_version": None,
@@ -198,6 +204,7 @@ def handle(call: Call) -> Outcome:
         fixed = params["gateway_addresses"] or (nodes if params["provider"] == "kind" else [])
         addresses, istiod, ingress = [fixed] * 3 if fixed else _balanced(api, params["wait"])
         recorded = api.get(_RECORD)
+        exposing = api.get(f"{_SERVICES}/istiod-gateway") or {}
     found.update(
         context=endpoint.context,
         api_server=server,
@@ -207,6 +214,7 @@ def handle(call: Call) -> Outcome:
         gateway_ips=network.resolve(addresses),
         istiod_ips=network.resolve(istiod),
         ingress_ips=network.resolve(ingress),
+        istiod_sources=exposing.get("spec", {}).get("loadBalancerSourceRanges") or [],
         controller_address=network.source_address(nodes[0]) if nodes else None,
         mesh_record=(recorded or {}).get("data"),
         node_addresses=nodes,

@@ -103,10 +103,10 @@ class _Run:
             )
         done = self._waves(targets, steps, live, set(leaving))
         self._report.items = [done[target.ref.identity] for target in targets]
-        if request.prune:
-            self._prune({target.ref.identity for target in targets})
         if request.wait_seconds is not None and not request.check_mode and not request.subresource:
             self._until_ready(targets)
+        if request.prune:  # last: what is on its way out serves until what replaces it is ready
+            self._prune({target.ref.identity for target in targets})
         return self._report
 
     def _plan(self, targets: Sequence[Target], live: Mapping[tuple[str, str, str, str], Live]) -> list[Step]:

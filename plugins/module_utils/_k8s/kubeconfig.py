@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import require, yaml
 
-__all__ = ["Endpoint", "load", "parse"]
+__all__ = ["Endpoint", "contexts", "load", "parse"]
 
 MAX_BYTES = 1 << 20
 
@@ -123,6 +123,11 @@ def parse(text: str, context: str | None, source: str) -> Endpoint:
         token=token,
         tls_server_name=_text(cluster, "tls-server-name", source),
     )
+
+
+def contexts(text: str, source: str) -> set[str]:
+    """The names of the contexts in a kubeconfig; raises MeshError if it isn't one. Nothing in it is used."""
+    return set(_named(_document(text, source), "contexts", "context", source))
 
 
 def _open_regular(path: str) -> int:

@@ -26,6 +26,7 @@ __all__ = ["Kind", "Node", "Wanted"]
 
 MESH_LABEL = "edge.mesh/mesh"
 _MARKER = "/kind/edge-mesh-complete"
+_NO_FILE = ("could not find the file", "no such container:path")
 _CREATE_SECONDS = 600
 _COMMAND_SECONDS = 120
 # Exit codes of coreutils' timeout.
@@ -72,6 +73,10 @@ class Kind:
         self._kind = kind
         self._docker = docker
 
+    def there(self) -> bool:
+        """Whether there is a `docker` program at all; without one there can be no cluster."""
+        return self._run_command(["timeout", "20", self._docker, "--version"], data=None, environ_update={})[0] == 0
+
     def node(self, cluster: str) -> Node | None:
         """The cluster's node, or None; raises MeshError if Docker doesn't answer."""
         done = self._run([self._docker, "container", "inspect", f"{cluster}-control-plane"], check=False)
@@ -93,7 +98,13 @@ class Kind:
 
     def is_whole(self, node: Node) -> bool:
         """Whether the cluster's creation was finished; works for a stopped node too."""
-        return self._run([self._docker, "cp", f"{node.name}:{_MARKER}", "-"], check=False).rc == 0
+        done = self._run([self._docker, "cp", f"{node.name}:{_MARKER}", "-"], check=False)
+        # Only Docker's own word that the file is missing counts: a cluster is deleted for it.
+        if done.rc != 0 and not any(words in done.stderr.lower() for words in _NO_FILE):
+            raise self._failure(
+                f"the node {node.name} can't be looked into", done.stderr, "mend Docker, then run again"
+            )
+        return done.rc == 0
 
     def start(self, node: Node) -> None:
         """Start a stopped node."""

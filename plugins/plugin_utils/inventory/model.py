@@ -26,6 +26,7 @@ __all__ = ["Inventory", "Problem", "load_schema", "read"]
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
+_LONGEST_NAME = 63
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
                 Problem(site["name"], f"two groups name this site: {sites[site['name']]['group']} and {group}")
             )
         sites[site["name"]] = site
+    _check_hosts(members, inventory, schema, problems)
+    _check_clusters(sites, mesh, problems)
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
     model = {
@@ -150,9 +153,24 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "bool" and not isinstance(value, bool):
         return _BOOLEANS.get(str(value).lower(), False)
-    if entry["type"] in ("str", "path") and value is not None:
+    if entry["type"] == "path" and value is not None:
+        return str(Path(str(value)).expanduser())
+    if entry["type"] == "str" and value is not None:
         return str(value)
     return value
+
+
+def _bad_sources(sources: Iterable[Any]) -> list[Problem]:
+    problems = []
+    for cidr in sources:
+        try:
+            if "/" not in str(cidr):
+                raise ValueError(cidr)
+            ipaddress.ip_network(str(cidr), strict=False)
+        except ValueError:
+            message = f"edge_mesh_istiod_allowed_sources holds {cidr!r}, which is no CIDR (an address with /32, say)"
+            problems.append(Problem(None, message))
+    return problems
 
 
 def _mesh_values(
@@ -178,11 +196,7 @@ def _mesh_values(
         mesh[name.removeprefix(_PREFIX)] = _cast(value, entry)
     if mesh["id"] is not None and not _LABEL.fullmatch(mesh["id"]):
         problems.append(Problem(None, f"edge_mesh_id {mesh['id']!r} is not a DNS-1123 label"))
-    for cidr in mesh["istiod_allowed_sources"]:
-        try:
-            ipaddress.ip_network(str(cidr), strict=False)
-        except ValueError:
-            problems.append(Problem(None, f"edge_mesh_istiod_allowed_sources holds {cidr!r}, which is no CIDR"))
+    problems += _bad_sources(mesh["istiod_allowed_sources"])
     if mesh["state_dir"] is None:
         if inventory.directory is None:
             problems.append(Problem(None, "edge_mesh_state_dir is required where the inventory has no directory"))
@@ -220,6 +234,42 @@ def _site(
     if site["kubeconfig"] is None:
         site["kubeconfig"] = f"{mesh['state_dir']}/kubeconfig/{name}.yaml"
     return site
+
+
+def _check_hosts(
+    members: Mapping[str, tuple[str, list[str]]],
+    inventory: Inventory,
+    schema: Mapping[str, Mapping[str, Any]],
+    problems: list[Problem],
+) -> None:
+    """A host belongs to one site, and the hosts of a site agree about it: only the first one's values are read."""
+    owner: dict[str, str] = {}
+    for group, (_role, hosts) in members.items():
+        for host in hosts:
+            if host in owner:
+                problems.append(
+                    Problem(None, f"host {host} is in {owner[host]} and in {group}; give each site its own")
+                )
+            owner.setdefault(host, group)
+        for variable, entry in schema.items():
+            values = [_value(inventory.hostvars[host], variable, schema) for host in hosts]
+            if entry["scope"] == "site" and any(value != values[0] for value in values):
+                problems.append(Problem(None, f"{variable} differs between the hosts of {group}; set it for the group"))
+
+
+def _check_clusters(sites: Mapping[str, dict[str, Any]], mesh: Mapping[str, Any], problems: list[Problem]) -> None:
+    clusters: dict[tuple[str, str | None], str] = {}
+    for name, site in sites.items():
+        cluster = (site["kubeconfig"], site["context"])
+        if cluster in clusters:
+            problems.append(Problem(name, f"its cluster is {clusters[cluster]}'s too: both use {site['kubeconfig']}"))
+        clusters.setdefault(cluster, name)
+        node = f"{mesh['id']}-{name}-control-plane"
+        if site["provider"] == "kind" and len(node) > _LONGEST_NAME:
+            message = f"its node would be called {node}, over {_LONGEST_NAME} characters; shorten the site's name"
+            problems.append(Problem(name, message))
+        if site["mode"] == "gateway_only":
+            problems.append(Problem(name, "edge_mesh_mode gateway_only can't be done yet; use sidecar"))
 
 
 def _link_primaries(sites: Mapping[str, dict[str, Any]], problems: list[Problem]) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check records as JUnit XML: one suite per site, one case per check and peer (used by the action `edge.mesh.report`).
+"""Check records as JUnit XML: one suite per site, one case per check (used by the action `edge.mesh.report`).
 
 `failed` is a failure, `unknown` an error, `skipped` is skipped; a warning passes and says what it is in its output.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, seen
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import VERDICTS, Json, seen
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
 if TYPE_CHECKING:
@@ -39,20 +39,36 @@ def document(mesh: str, records: Sequence[Json]) -> str:
     suites: Any = junitparser.JUnitXml(mesh)  # its methods carry no annotations
     for site in dict.fromkeys(record["site"] for record in records):
         suite = junitparser.TestSuite(site)
-        suite.add_testcases([_case(mesh, record) for record in records if record["site"] == site])
+        of_site = [record for record in records if record["site"] == site]
+        for check in dict.fromkeys(record["id"] for record in of_site):
+            suite.add_testcase(_case(mesh, [record for record in of_site if record["id"] == check]))
         suites.add_testsuite(suite)
     suites.update_statistics()
     text: str = suites.tostring().decode("utf-8")
     return text if text.endswith("\n") else text + "\n"
 
 
-def _case(mesh: str, record: Json) -> junitparser.TestCase:
-    name = f"{record['id']} {record['peer']}" if record["peer"] else record["id"]
-    case = junitparser.TestCase(name, classname=f"{mesh}.{record['site']}", time=record["took_ms"] / 1000)
-    verdict = record["verdict"]
-    text = f"{seen(record)} ({plain(record['hint'])})" if record["hint"] else seen(record)
+def _case(mesh: str, records: Sequence[Json]) -> junitparser.TestCase:
+    """One case for a site's records of one id: its verdict is the worst of its peers', its text names those."""
+    worst = min(records, key=lambda record: VERDICTS.index(record["verdict"]))
+    verdict = worst["verdict"]
+    seconds = max(record["took_ms"] for record in records) / 1000
+    case = junitparser.TestCase(worst["id"], classname=f"{mesh}.{worst['site']}", time=seconds)
     kinds = {"failed": junitparser.Failure, "unknown": junitparser.Error, "skipped": junitparser.Skipped}
     if verdict in kinds:
-        case.result = [kinds[verdict](text, verdict)]
-    case.system_out = f"{record['title']}: {verdict}\n{json.dumps(record['evidence'], indent=2, sort_keys=True)}"
+        bad = [record for record in records if record["verdict"] == verdict]
+        case.result = [kinds[verdict]("; ".join(_told(record) for record in bad), verdict)]
+    case.system_out = "\n".join(
+        f"{_titled(record)}: {record['verdict']}\n{json.dumps(record['evidence'], indent=2, sort_keys=True)}"
+        for record in records
+    )
     return case
+
+
+def _titled(record: Json) -> str:
+    return f"{record['title']} ({record['peer']})" if record["peer"] else str(record["title"])
+
+
+def _told(record: Json) -> str:
+    text = f"{seen(record)} ({plain(record['hint'])})" if record["hint"] else seen(record)
+    return f"{record['peer']}: {text}" if record["peer"] else text

@@ -79,10 +79,32 @@ def test_check_mode_says_that_there_is_no_cluster_and_makes_none(tmp_path: Path)
 
 
 def test_a_half_created_cluster_is_recognised_by_its_missing_marker(tmp_path: Path) -> None:
-    programs = Programs(docker_cp=(1, "", "Could not find the file"))
+    programs = Programs(docker_cp=(1, "", "Error response from daemon: Could not find the file /kind/x in container m"))
     outcome = apply(tmp_path, programs, check=True)
     assert outcome.result["reasons"] == ["the cluster was half-created"]
     assert not programs.ran("delete")
+
+
+def test_docker_that_cannot_look_is_no_reason_to_delete(tmp_path: Path) -> None:
+    programs = Programs(docker_cp=(1, "", "no space left on device"))
+    with pytest.raises(MeshError, match="the node m-shop-control-plane can't be looked into: no space left on device"):
+        apply(tmp_path, programs)
+    assert not programs.ran("delete")
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_kubeconfig_of_something_else_is_neither_replaced_nor_deleted(tmp_path: Path, state: str) -> None:
+    kubeconfig = tmp_path / "kubeconfig/shop.yaml"
+    kubeconfig.parent.mkdir()
+    kubeconfig.write_text("contexts: [{name: work, context: {}}]")
+    with pytest.raises(MeshError, match="holds other contexts than kind-m-shop"):
+        apply(tmp_path, Programs(), state=state)
+    assert "work" in kubeconfig.read_text()
+
+
+def test_check_mode_without_docker_says_that_there_is_no_cluster(tmp_path: Path) -> None:
+    outcome = apply(tmp_path, Programs(**{"docker_--version": (127, "", "")}), check=True)
+    assert outcome.result["reasons"] == ["there was no cluster"]
 
 
 def test_a_whole_cluster_is_left_alone_in_check_mode(tmp_path: Path) -> None:
@@ -105,7 +127,7 @@ def test_a_cluster_of_somebody_else_is_never_deleted(tmp_path: Path, state: str)
 def test_removal_takes_cluster_kubeconfig_and_network(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig/shop.yaml"
     kubeconfig.parent.mkdir()
-    kubeconfig.write_text("x")
+    kubeconfig.write_text("contexts: [{name: kind-m-shop, context: {}}]")
     programs = Programs()
     assert apply(tmp_path, programs, state="absent").changed
     assert programs.ran("kind delete cluster --name m-shop")

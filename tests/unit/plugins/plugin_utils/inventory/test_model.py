@@ -101,6 +101,13 @@ def test_one_edge_or_five_make_no_difference() -> None:
         pytest.param(
             {"centre": {}}, {"edge_mesh_istiod_allowed_sources": ["10.0.0.0/99"]}, "which is no CIDR", id="sources"
         ),
+        pytest.param(
+            {"centre": {}},
+            {"edge_mesh_istiod_allowed_sources": ["192.0.2.1"]},
+            "an address with /32, say",
+            id="bare address",
+        ),
+        pytest.param({"centre": {"edge_mesh_mode": "gateway_only"}}, {}, "gateway_only can't be done yet", id="mode"),
         pytest.param({"centre": {}}, {"edge_mesh_shared_network": "perhaps"}, "must be true or false", id="bool"),
         pytest.param({"centre": {}}, {"edge_mesh_waves": "all"}, "edge_mesh_waves must be a list, not str", id="list"),
         pytest.param(
@@ -114,6 +121,41 @@ def test_one_edge_or_five_make_no_difference() -> None:
 def test_bad_input_is_named(sites: dict[str, dict[str, Any]], extra: dict[str, Any], expected: str) -> None:
     found = messages(inventory(sites, **extra))
     assert any(expected in message for message in found), found
+
+
+def test_a_host_of_two_sites_is_named() -> None:
+    given = inventory({"centre": {}, "shop": {}})
+    groups = {**given.groups, "site_stall": ["h-shop"]}
+    found = messages(Inventory(groups, given.hostvars, "/inv"))
+    assert "host h-shop is in site_shop and in site_stall; give each site its own" in found
+
+
+def test_hosts_of_a_site_that_disagree_are_named() -> None:
+    given = inventory({"centre": {}, "shop": {}})
+    groups = {**given.groups, "mesh_edge": ["h-shop", "h-2"], "site_shop": ["h-shop", "h-2"]}
+    hostvars = {**given.hostvars, "h-2": {**given.hostvars["h-shop"], "edge_mesh_network": "other"}}
+    assert messages(Inventory(groups, hostvars, "/inv")) == [
+        "edge_mesh_network differs between the hosts of site_shop; set it for the group"
+    ]
+
+
+def test_two_sites_with_one_cluster_are_named() -> None:
+    sites = {"centre": {}, "a": {"edge_mesh_kubeconfig": "/k"}, "b": {"edge_mesh_kubeconfig": "/k"}}
+    assert messages(inventory(sites)) == ["b: its cluster is a's too: both use /k"]
+    sites["b"]["edge_mesh_context"] = "b"
+    assert messages(inventory(sites)) == []
+
+
+def test_a_node_name_that_is_too_long_is_named() -> None:
+    found = messages(inventory({"centre": {}, "s" * 50: {}}, edge_mesh_provider="kind"))
+    assert any("over 63 characters" in message for message in found)
+
+
+def test_a_tilde_in_a_path_is_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/op")
+    model, problems = read(inventory({"centre": {}}, edge_mesh_state_dir="~/mesh"))
+    assert problems == []
+    assert model["sites"]["centre"]["kubeconfig"] == "/home/op/mesh/kubeconfig/centre.yaml"
 
 
 def test_several_primaries_need_a_choice() -> None:
