@@ -38,7 +38,7 @@ def test_failed_unknown_and_skipped_are_what_junit_calls_them() -> None:
     assert counts == {"tests": "5", "failures": "1", "errors": "1", "skipped": "1"}
     failure = parsed().find(".//failure")
     assert failure is not None
-    assert failure.get("message") == "none of 30 calls (mend traffic.reach)"
+    assert failure.get("message") == "centre: none of 30 calls (mend traffic.reach)"
 
 
 def test_a_warning_passes_and_says_so() -> None:
