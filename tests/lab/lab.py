@@ -90,18 +90,17 @@ class Lab:
         with (self.inventory / "playbooks.log").open("a", encoding="utf-8") as log:
             log.write(f"\n\n$ ansible-playbook {playbook} {' '.join(arguments)}\n")
             log.flush()
-            process = subprocess.Popen(
+            lines = []
+            with subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            lines = []
-            assert process.stdout is not None
-            for line in process.stdout:  # passed on as it comes, so that a person sees how far it is
-                log.write(line)
-                log.flush()
-                print(line, end="", flush=True)
-                lines.append(line)
-            rc = process.wait(timeout)
+            ) as process:  # fmt: skip
+                assert process.stdout is not None
+                for line in process.stdout:  # passed on as it comes, so that a person sees how far it is
+                    log.write(line)
+                    log.flush()
+                    lines.append(line)
+                rc = process.wait(timeout)
         output = "".join(lines)
         names = ("ok", "changed", "unreachable", "failed")
         hosts = {found["host"]: {name: int(found[name]) for name in names} for found in _RECAP.finditer(output)}

@@ -144,6 +144,21 @@ def test_junit_has_a_suite_for_every_site(lab: Lab) -> None:
     assert {suite.get("name") for suite in root.iter("testsuite")} == set(NAMES)
 
 
+def test_a_run_limited_to_a_site_lets_it_reach_istiod_again(lab: Lab, second_run: Played) -> None:
+    assert second_run.rc == 0
+    gateway = ("istiod-gateway", "-n", "istio-system")
+    before = json.loads(lab.kubectl(PRIMARY, "get", "svc", *gateway, "-o", "json"))["spec"]["loadBalancerSourceRanges"]
+    site = EDGES[-1]
+    node = lab.objects(site, "nodes")[0]["status"]["addresses"]
+    own = next(entry["address"] for entry in node if entry["type"] == "InternalIP") + "/32"
+    without = {"spec": {"loadBalancerSourceRanges": [entry for entry in before if entry != own]}}
+    lab.kubectl(PRIMARY, "patch", "svc", *gateway, "--type", "merge", "-p", json.dumps(without))
+    limited = lab.play("site.yml", "--limit", f"site_{site.replace('-', '_')}")
+    assert (limited.rc, limited.changed, len(limited.hosts)) == (0, 1, 1), limited.output[-4000:]
+    after = json.loads(lab.kubectl(PRIMARY, "get", "svc", *gateway, "-o", "json"))["spec"]["loadBalancerSourceRanges"]
+    assert sorted(after) == sorted(before)
+
+
 def test_verify_notices_a_gateway_that_is_gone(lab: Lab, second_run: Played, verified: Played) -> None:
     assert second_run.rc == verified.rc == 0
     site = EDGES[0]
