@@ -2,17 +2,28 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""For all unit tests: nothing sleeps for real."""
+"""For all unit tests: nothing sleeps for real, and examples don't fail for a slow machine."""
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 LONGEST_NAP = 0.3  # seconds; threads of loopback servers may poll, tests may not wait
 
 REAL_SLEEP = time.sleep
+
+# Machines are shared and noisy, so no example has a deadline; what CI tries is the same each time, people's runs vary.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)
