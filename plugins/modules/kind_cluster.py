@@ -125,7 +125,7 @@ def _refuse_foreign(wanted: Wanted) -> None:
 def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Outcome:
     reasons: list[str] = []
     _refuse_foreign(wanted)
-    node = kind.node(wanted.name) if kind.there() or not check_mode else None
+    node = None if check_mode and not kind.there() else kind.node(wanted.name)
     if node and not kind.is_ours(node, wanted.mesh):
         raise MeshError(
             f"a KinD cluster {wanted.name} exists that this mesh didn't make",
