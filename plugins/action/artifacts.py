@@ -20,7 +20,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.progress impor
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.service import Request, Result, Service
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "state": {"type": "str", "choices": ["present", "facts", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "facts", "choice", "unloaded", "absent"], "default": "present"},
     "source": {"type": "str", "choices": ["auto", "upstream", "build", "bundle"], "default": "auto"},
     "istio_version": {"type": "str", "default": ""},
     "state_dir": {"type": "path", "required": True},
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
         except MeshError as error:
             return {**result, "failed": True, "msg": error.message}
         if self._task.check_mode and outcome.todo:
-            said = "would be removed" if options["state"] == "absent" else "missing"
+            said = "would be removed" if options["state"] in ("absent", "unloaded") else "missing"
             Display().display(f"{said}: {', '.join(outcome.todo)}")
         for warning in outcome.warnings:
             Display().warning(warning)
@@ -74,6 +74,10 @@ def _perform(options: dict[str, Any], *, check: bool) -> Result:
     )
     if options["state"] == "absent":
         return service.remove(request, check=check)
+    if options["state"] == "unloaded":
+        return service.unload(check=check)
+    if options["state"] == "choice":
+        return service.choice(request)
     if options["state"] == "facts":
         return service.look(request)
     return service.ensure(request, check=check)

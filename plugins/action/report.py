@@ -27,7 +27,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, rec
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
     "state_dir": {"type": "path", "required": True},
-    "name": {"type": "str", "choices": ["verify", "status", "run"], "default": "verify"},
+    "name": {"type": "str", "choices": ["verify", "status", "run", "retire"], "default": "verify"},
     "records": {"type": "list", "elements": "dict"},
     "results": {
         "type": "list",
@@ -89,7 +89,7 @@ def _ran(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "healthy": document["healthy"],
         "summary": records.run_summary(params["mesh"], params["results"]),
-        "unhealthy": [row["site"] for row in params["results"] if row["result"] == "failed"],
+        "unhealthy": [row["site"] for row in params["results"] if row["result"] in records.UNDONE],
         "paths": paths,
     }
 

@@ -11,7 +11,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.kubeconfigs import bad_kubeconfigs
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, read
+
+ARGUMENTS = {"kubeconfigs": {"type": "bool", "default": False}}
 
 
 class ActionModule(ActionBase):
@@ -23,7 +26,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``model``; raises AnsibleActionFail with every problem of the inventory, a line each."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        self.validate_argument_spec({})
+        _validation, params = self.validate_argument_spec(ARGUMENTS)
         variables = task_vars or {}
         directory = variables.get("inventory_dir")
         inventory = Inventory(
@@ -32,6 +35,8 @@ class ActionModule(ActionBase):
             directory=None if directory is None else str(directory),
         )
         model, problems = read(inventory)
+        if params["kubeconfigs"]:
+            problems += bad_kubeconfigs(model, variables.get("ansible_play_hosts_all", []))
         if problems:
             listed = "\n".join(f"  - {problem}" for problem in problems)
             raise AnsibleActionFail(f"the inventory can't be used; nothing was touched:\n{listed}")

@@ -17,8 +17,11 @@ class MeshError(Exception):
     """What failed, at which site, why, and what to do next; never holds a secret.
 
     ``what`` is a short clause without a full stop ("the kubeconfig can't be used"), ``why`` the cause as far as it
-    is known, ``hint`` an instruction ("run site.yml again for this site").
+    is known, ``hint`` an instruction ("run site.yml again for this site"). ``unanswered`` says that an API gave no
+    answer at all: the site may be cut off, and nothing of it is known to be wrong.
     """
+
+    unanswered = False
 
     def __init__(self, what: str, *, site: str | None = None, why: str | None = None, hint: str | None = None) -> None:
         self.what = what

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
+import time
 from pathlib import Path
 
-__all__ = ["ensure_directory", "read_text", "write_text"]
+__all__ = ["ensure_directory", "is_private", "read_text", "write_text"]
+
+_ABANDONED_SECONDS = 600.0  # no write takes that long: such a temporary file is a killed run's
 
 
 def ensure_directory(path: Path) -> None:
@@ -30,9 +34,15 @@ def read_text(path: Path) -> str | None:
         return None
 
 
+def is_private(path: Path) -> bool:
+    """Whether nobody but its owner can read or write the file; raises OSError."""
+    return not stat.S_IMODE(path.stat().st_mode) & 0o077
+
+
 def write_text(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace the file by a rename after fsync, so that a reader sees the old text or the new one; raises OSError."""
     ensure_directory(path.parent)
+    _sweep(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -50,3 +60,11 @@ def write_text(path: Path, text: str, mode: int = 0o600) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed runs left of earlier writes to this file."""
+    for left in path.parent.glob(f".{path.name}.????????"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                left.unlink()

@@ -66,7 +66,8 @@ def run(
     try:
         outcome = handler(call)
     except MeshError as error:
-        module.fail_json(msg=error.message, site=error.site, why=error.why, hint=error.hint, **_UNSAID)
+        told = {"site": error.site, "why": error.why, "hint": error.hint, "unanswered": error.unanswered}
+        module.fail_json(msg=error.message, **told, **_UNSAID)
     except Exception as error:  # a bug of ours: the line names it, the traceback goes to `exception` only
         module.fail_json(msg=f"unexpected {type(error).__name__}: {error}", exception=traceback.format_exc(), **_UNSAID)
     for warning in outcome.warnings:

@@ -24,9 +24,11 @@ options:
     description:
       - V(present) gets what is missing.
       - V(facts) only tells what there is, for the source that an earlier run chose.
+      - V(choice) only tells which source and Istio version V(present) would use.
+      - V(unloaded) removes the images that were built, and that no container uses, from Docker. The cache stays.
       - V(absent) removes the cache, the images that were built and that no container uses, and the links.
     type: str
-    choices: [present, facts, absent]
+    choices: [present, facts, choice, unloaded, absent]
     default: present
   source:
     description:

@@ -46,7 +46,9 @@ options:
     type: str
     default: docker
   timeout:
-    description: Seconds to wait until the API is ready.
+    description:
+      - Seconds to wait until the API is ready, counted from the start of the node. A node that has been running for
+        longer is given 20 seconds.
     type: int
     default: 120
   state:
@@ -92,7 +94,12 @@ import time
 from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._files import ensure_directory, read_text, write_text
+from ansible_collections.edge.mesh.plugins.module_utils._files import (
+    ensure_directory,
+    is_private,
+    read_text,
+    write_text,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
@@ -109,6 +116,7 @@ ARGUMENTS = {
     "timeout": {"type": "int", "default": 120},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+_SETTLED_SECONDS = 20.0
 
 
 def _refuse_foreign(wanted: Wanted) -> None:
@@ -124,6 +132,7 @@ def _refuse_foreign(wanted: Wanted) -> None:
 
 def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Outcome:
     reasons: list[str] = []
+    begun = time.time()
     _refuse_foreign(wanted)
     node = None if check_mode and not kind.there() else kind.node(wanted.name)
     if node and not kind.is_ours(node, wanted.mesh):
@@ -131,6 +140,8 @@ def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Ou
             f"a KinD cluster {wanted.name} exists that this mesh didn't make",
             hint="use it with provider existing, or give the mesh another edge_mesh_id",
         )
+    if node and node.paused:
+        raise MeshError(f"the node {node.name} is paused", hint=f"docker unpause {node.name}, then run again")
     if node and not kind.is_whole(node):
         reasons.append("the cluster was half-created")
         if not check_mode:
@@ -148,30 +159,45 @@ def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Ou
     elif not node.running:
         kind.start(node)
     text = kind.kubeconfig(wanted.name)
-    if read_text(wanted.kubeconfig) != text:
+    if read_text(wanted.kubeconfig) != text or not is_private(wanted.kubeconfig):
         write_text(wanted.kubeconfig, text)
         if not reasons:
-            reasons.append("the kubeconfig was missing or another one")
-    _wait_ready(wanted, timeout)
+            reasons.append("the kubeconfig was missing, another one, or open to others")
+    running_since = node.started if node and node.running else None
+    _wait_ready(wanted, patience(timeout, running_since, begun))
     return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
+
+
+def patience(timeout: float, running_since: float | None, now: float) -> float:
+    """Seconds that a node gets: one that has been up for long either answers at once or is cut off."""
+    if running_since is None:
+        return timeout
+    return min(timeout, max(_SETTLED_SECONDS, running_since + timeout - now))
 
 
 def _wait_ready(wanted: Wanted, timeout: float) -> None:
     """Wait until the API is ready and the node too; raises MeshError with the last reason."""
     deadline = time.monotonic() + timeout
     endpoint = kubeconfig.load(str(wanted.kubeconfig), None)
-    last = "no answer yet"
+    last, unanswered = "no answer yet", True
     while time.monotonic() < deadline:
         try:
             with client.Client(endpoint, timeout=5) as api:
                 nodes = api.list("/api/v1/nodes")
             if nodes and all(_is_ready(node) for node in nodes):
                 return
-            last = "the node is not Ready"
+            last, unanswered = "the node is not Ready", False
         except MeshError as error:
-            last = error.message
+            last, unanswered = error.message, error.unanswered
         time.sleep(0.5)
-    raise MeshError(f"the cluster {wanted.name} wasn't ready within {timeout:.0f} s", why=last, hint="run again")
+    node = f"{wanted.name}-control-plane"
+    failure = MeshError(
+        f"the cluster {wanted.name} wasn't ready within {timeout:.0f} s",
+        why=last,
+        hint=f"look at: docker logs --tail 20 {node}; docker restart {node} starts it anew; then run again",
+    )
+    failure.unanswered = unanswered
+    raise failure
 
 
 def _is_ready(node: dict) -> bool:  # type: ignore[type-arg]  # JSON of the API

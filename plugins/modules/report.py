@@ -32,7 +32,7 @@ options:
   name:
     description: Name of the report and of its files.
     type: str
-    choices: [verify, status, run]
+    choices: [verify, status, run, retire]
     default: verify
   records:
     description:
@@ -53,7 +53,7 @@ options:
         type: str
         required: true
       result:
-        description: V(done), V(failed) or V(skipped).
+        description: V(done), V(failed), V(unreachable) or V(skipped).
         type: str
         required: true
       reason:

@@ -16,7 +16,13 @@ description:
   - Fails with every problem of the inventory, a line each, before anything is touched.
   - Runs on the controller and connects to nothing.
 author: edge.mesh contributors (@edge-mesh)
-options: {}
+options:
+  kubeconfigs:
+    description:
+      - Also judge the kubeconfigs of the play's sites with provider C(existing), and of their primaries. They are read,
+        nothing in them is used.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.

@@ -23,6 +23,10 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 __all__ = ["ApiError", "Cause", "from_answer", "from_exception", "out_of_time"]
 
 
+# Reasons of a missing answer that a dead site or link has; a wrong name or certificate is a mistake, not an outage.
+_UNANSWERED = frozenset({"Refused", "Timeout", "Reset", "Network"})
+
+
 @dataclass(frozen=True)
 class Cause:
     """One entry of a Status' ``details.causes``: for a conflict the field and the message that names its owner."""
@@ -51,6 +55,7 @@ class ApiError(MeshError):
         causes: tuple[Cause, ...] = (),
     ) -> None:
         self.status = status
+        self.unanswered = status == 0 and reason in _UNANSWERED
         self.reason = reason
         self.causes = causes
         super().__init__(what, site=site, why=why, hint=hint)

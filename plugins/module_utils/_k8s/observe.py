@@ -20,7 +20,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import ApiEr
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref, ref_of
 
-__all__ = ["Parallel", "Target", "crd_instances", "members", "read", "resolve"]
+__all__ = ["Parallel", "Target", "crd_instances", "labelled", "members", "read", "resolve"]
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # kinds that a person never puts into a set; the first two exist by the thousands
@@ -182,7 +182,12 @@ def _one(client: Client, target: Target) -> list[dict[str, Any]]:
 
 
 def members(client: Client, work: Parallel, set_name: str) -> list[tuple[Resource, Live]]:
-    """Every object with the set's label, metadata only, over all kinds that can be listed and deleted.
+    """Every object with the set's label: see :func:`labelled`."""
+    return labelled(client, work, ownership.selector(set_name))
+
+
+def labelled(client: Client, work: Parallel, selector: str) -> list[tuple[Resource, Live]]:
+    """Every object that a label selector meets, metadata only, over all kinds that can be listed and deleted.
 
     One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out.
     """
@@ -196,7 +201,7 @@ def members(client: Client, work: Parallel, set_name: str) -> list[tuple[Resourc
             answer = client.call(
                 "GET",
                 resource.path(),
-                query={"labelSelector": ownership.selector(set_name)},
+                query={"labelSelector": selector},
                 accept=_METADATA_ONLY,
             )
         except ApiError as error:

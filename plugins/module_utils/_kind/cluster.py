@@ -14,9 +14,10 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ class Node:
     running: bool
     networks: tuple[str, ...]
     image: str
+    paused: bool = False
+    started: float | None = None  # seconds since 1970
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Kind:
             running=bool(found["State"]["Running"]),
             networks=tuple(found["NetworkSettings"]["Networks"]),
             image=found["Config"]["Image"],
+            paused=bool(found["State"].get("Paused")),
+            started=_seconds(found["State"].get("StartedAt", "")),
         )
 
     def is_ours(self, node: Node, mesh: str) -> bool:
@@ -114,11 +119,16 @@ class Kind:
         """Create the network if need be and the cluster; the marker is written when it stands."""
         self._ensure_network(wanted)
         environment = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": wanted.network}
-        # KinD insists on writing a kubeconfig: it goes to a private directory and is dropped.
-        with tempfile.TemporaryDirectory(dir=wanted.kubeconfig.parent, prefix=".kind-") as private:
+        # KinD insists on writing a kubeconfig: it goes to a private directory and is dropped, at the latest next time.
+        private = wanted.kubeconfig.parent / f".kind-{wanted.name}"
+        shutil.rmtree(private, ignore_errors=True)
+        private.mkdir(mode=0o700)
+        try:
             command = [self._kind, "create", "cluster", "--name", wanted.name, "--image", wanted.image, "--config", "-"]
             command += ["--kubeconfig", f"{private}/config", "--wait", "0s", "--quiet"]
             self._run(command, stdin=wanted.config, timeout=_CREATE_SECONDS, environment=environment)
+        finally:
+            shutil.rmtree(private, ignore_errors=True)
         self._run([self._docker, "exec", f"{wanted.name}-control-plane", "touch", _MARKER])
 
     def kubeconfig(self, cluster: str) -> str:
@@ -179,6 +189,14 @@ class Kind:
         lines = [line for line in stderr.splitlines() if line.strip()]
         errors = [line for line in lines if "ERROR" in line] or lines[-3:]
         return MeshError(what, why=" ".join(errors)[:600], hint=hint)
+
+
+def _seconds(moment: str) -> float | None:
+    """Docker's timestamp in UTC, to the second; None for one that can't be read."""
+    try:
+        return datetime.fromisoformat(f"{moment[:19]}+00:00").timestamp()
+    except ValueError:
+        return None
 
 
 def _short(command: list[str]) -> str:

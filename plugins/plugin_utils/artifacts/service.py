@@ -111,24 +111,40 @@ class Service:
             self._upstream(request, lock, result, True)
         return result
 
+    def choice(self, request: Request) -> Result:
+        """Which source and Istio version :meth:`ensure` would use; changes nothing, gets nothing."""
+        lock = LockFile(request.state_dir / NAME, dry=True)
+        source = self._checked(request, self._choose(request, lock))
+        return Result(facts={"source": source, "istio_version": self._version(request, source)})
+
     def remove(self, request: Request, *, check: bool = False) -> Result:
         """Remove the cache, the images that carry our label, and the links; Go's own cache stays."""
         result = Result()
         if request.bin_dir is not None and not check:
             result.made += links.remove_links(request.bin_dir, list(catalogue.HOST_TOOLS), self.cache.root)
+        if check:
+            result.todo += [str(self.cache.root)] if self.cache.root.exists() else []
+        elif self.cache.remove():
+            result.made.append(str(self.cache.root))
+        self._unload(result, check)
+        return result
+
+    def unload(self, *, check: bool = False) -> Result:
+        """Remove the images that carry our label from Docker; what they are made of stays in the cache."""
+        result = Result()
+        self._unload(result, check)
+        return result
+
+    def _unload(self, result: Result, check: bool) -> None:
         images = self.docker.ours()
         if check:
-            result.todo = [*images, *([str(self.cache.root)] if self.cache.root.exists() else [])]
-        else:
-            if self.cache.remove():
-                result.made.append(str(self.cache.root))
-            for image in images:
-                if self.docker.remove(image):
-                    result.made.append(image)
-                else:
-                    result.warnings.append(f"image {image} stays: a container uses it")
+            result.todo += images
+        for image in [] if check else images:
+            if self.docker.remove(image):
+                result.made.append(image)
+            else:
+                result.warnings.append(f"image {image} stays: a container uses it")
         result.changed = bool(result.todo or result.made)
-        return result
 
     # --- the choice ---
 

@@ -10,7 +10,6 @@ Pure: groups and variables in, a model and a list of problems out.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from typing import Any
 import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
 __all__ = ["Inventory", "Problem", "load_schema", "read"]
 
@@ -27,17 +28,6 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
 _LONGEST_NAME = 63
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something in the inventory that a run refuses: ``site`` is None where no single site is meant."""
-
-    site: str | None
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.site}: {self.message}" if self.site else self.message
 
 
 @dataclass(frozen=True)
@@ -79,6 +69,7 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     _check_clusters(sites, mesh, problems)
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
+    problems += [problem for site in sites.values() for problem in bad_addresses(site)]
     model = {
         "mesh": mesh,
         "sites": sites,
@@ -160,19 +151,6 @@ def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
     return value
 
 
-def _bad_sources(sources: Iterable[Any]) -> list[Problem]:
-    problems = []
-    for cidr in sources:
-        try:
-            if "/" not in str(cidr):
-                raise ValueError(cidr)
-            ipaddress.ip_network(str(cidr), strict=False)
-        except ValueError:
-            message = f"edge_mesh_istiod_allowed_sources holds {cidr!r}, which is no CIDR (an address with /32, say)"
-            problems.append(Problem(None, message))
-    return problems
-
-
 def _mesh_values(
     inventory: Inventory, hosts: list[str], schema: Mapping[str, Mapping[str, Any]], problems: list[Problem]
 ) -> dict[str, Any]:
@@ -196,7 +174,7 @@ def _mesh_values(
         mesh[name.removeprefix(_PREFIX)] = _cast(value, entry)
     if mesh["id"] is not None and not _LABEL.fullmatch(mesh["id"]):
         problems.append(Problem(None, f"edge_mesh_id {mesh['id']!r} is not a DNS-1123 label"))
-    problems += _bad_sources(mesh["istiod_allowed_sources"])
+    problems += bad_sources(mesh["istiod_allowed_sources"])
     if mesh["state_dir"] is None:
         if inventory.directory is None:
             problems.append(Problem(None, "edge_mesh_state_dir is required where the inventory has no directory"))

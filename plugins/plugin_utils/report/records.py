@@ -18,6 +18,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import told
 
 __all__ = [
+    "UNDONE",
     "Json",
     "bad",
     "in_order",
@@ -32,6 +33,7 @@ __all__ = [
 Json = Mapping[str, Any]
 
 SCHEMA = 1
+UNDONE = frozenset({"failed", "unreachable"})  # results of a run that make it unhealthy
 VERDICTS = ("failed", "unknown", "warning", "skipped", "ok")  # worst first
 
 _KEYS = frozenset({"id", "site", "peer", "title", "verdict", "evidence", "hint", "from", "took_ms"})
@@ -90,7 +92,7 @@ def summary(mesh: str, records: Sequence[Json]) -> str:
 
 def run_document(mesh: str, results: Sequence[Json]) -> dict[str, Any]:
     """The content of ``run.json``."""
-    healthy = all(row["result"] != "failed" for row in results)
+    healthy = all(row["result"] not in UNDONE for row in results)
     return {"schema": SCHEMA, "mesh": mesh, "healthy": healthy, "results": list(results)}
 
 

@@ -14,7 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import Json, in_order, run_summary, seen, summary
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import (
+    UNDONE,
+    Json,
+    in_order,
+    run_summary,
+    seen,
+    summary,
+)
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
 __all__ = ["Column", "Line", "checks", "layout", "results", "whole"]
@@ -24,6 +31,7 @@ NARROWEST = 24
 
 COLOURS = {
     "failed": "red",
+    "unreachable": "red",
     "unknown": "bright purple",
     "warning": "yellow",
     "skipped": "cyan",
@@ -94,7 +102,7 @@ def checks(records: Sequence[Json], width: int) -> list[Line]:
 
 def results(rows: Sequence[Json], width: int) -> list[Line]:
     """The table of a run: ``{site, step, result, reason}`` each, failed sites first."""
-    ordered = sorted(rows, key=lambda row: row["result"] != "failed")
+    ordered = sorted(rows, key=lambda row: row["result"] not in UNDONE)
     cells = [[plain(str(row[name])) for name in ("site", "step", "result", "reason")] for row in ordered]
     return layout(_RESULTS, [Row(each, colour=COLOURS.get(each[2])) for each in cells], width)
 

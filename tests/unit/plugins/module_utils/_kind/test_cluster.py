@@ -158,3 +158,47 @@ def test_a_program_that_hangs_is_ended_and_named(tmp_path: Path) -> None:
     programs = Programs(container_inspect=(124, "", ""))
     with pytest.raises(MeshError, match=r"`docker container inspect .*` didn't end within 120 s"):
         apply(tmp_path, programs)
+
+
+def test_a_paused_node_is_named_with_its_cure(tmp_path: Path) -> None:
+    node = json.loads(NODE)
+    node[0]["State"]["Paused"] = True
+    with pytest.raises(MeshError, match=r"node m-shop-control-plane is paused \(docker unpause m-shop-control-plane"):
+        apply(tmp_path, Programs(container_inspect=(0, json.dumps(node), "")))
+
+
+@pytest.mark.parametrize(
+    ("running_since", "seconds"),
+    [
+        pytest.param(None, 180, id="just started"),
+        pytest.param(1000.0, 180, id="started this second"),
+        pytest.param(900.0, 80, id="still coming up"),
+        pytest.param(0.0, 20, id="up for long"),
+        pytest.param(2000.0, 180, id="a clock that went back"),
+    ],
+)
+def test_a_node_that_has_been_up_for_long_is_not_waited_for(running_since: float | None, seconds: float) -> None:
+    assert kind_cluster.patience(180, running_since, 1000.0) == seconds
+
+
+def test_the_start_of_a_node_is_read_and_nonsense_is_none() -> None:
+    node = json.loads(NODE)
+    node[0]["State"]["StartedAt"] = "2026-11-25T09:40:11.123456789Z"
+    found = Kind(Programs(container_inspect=(0, json.dumps(node), "")), "kind").node("m-shop")
+    assert found is not None
+    assert found.started == 1795599611.0
+    missing = Kind(Programs(), "kind").node("m-shop")
+    assert missing is not None
+    assert missing.started is None
+
+
+def test_what_a_killed_creation_left_of_a_kubeconfig_goes(tmp_path: Path) -> None:
+    left = tmp_path / ".kind-m-shop"
+    left.mkdir()
+    (left / "config").write_text("somebody's key")
+    programs = Programs()
+    Kind(programs, "kind").create(
+        Wanted("m-shop", "m", "edge-mesh-m", "node:1", "kind: Cluster", tmp_path / "shop.yaml")
+    )
+    assert programs.ran(f"--kubeconfig {left}/config")
+    assert not left.exists()

@@ -261,3 +261,21 @@ def test_a_link_that_leads_elsewhere_is_put_right(bench: Bench, tmp_path: Path) 
     link.symlink_to("/nowhere")
     assert bench.service.ensure(bench.request).made == [str(link)]
     assert link.exists()
+
+
+def test_the_choice_is_told_without_getting_anything(bench: Bench, cache: Cache) -> None:
+    result = bench.service.choice(bench.request)
+    assert result.facts == {"source": "build", "istio_version": BUILD.istio}
+    assert not result.changed
+    assert not cache.root.exists()
+    assert not bench.request.state_dir.exists()
+
+
+def test_unloading_takes_the_images_and_keeps_the_cache(bench: Bench, cache: Cache) -> None:
+    bench.service.ensure(bench.request)
+    assert bench.service.unload(check=True).todo
+    assert bench.docker.images
+    assert bench.service.unload().changed
+    assert not bench.docker.images
+    assert cache.root.exists()
+    assert not bench.service.unload().changed

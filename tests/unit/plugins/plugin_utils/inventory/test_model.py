@@ -188,3 +188,39 @@ def test_every_variable_of_the_schema_is_described() -> None:
         assert entry["scope"] in ("mesh", "site", "run")
         assert entry["description"].endswith(".")
         assert "default" in entry
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"edge_mesh_api_server": "https://127.0.0.1:6443"}, "leads to the machine that uses it"),
+        ({"edge_mesh_api_server": "https://localhost:6443"}, "leads to the machine that uses it"),
+        ({"edge_mesh_api_server": "https://[::1]:6443"}, "leads to the machine that uses it"),
+        ({"edge_mesh_api_server": "http://192.0.2.1:6443"}, "is no address of an API: write https://<host>:<port>"),
+        ({"edge_mesh_api_server": "192.0.2.1:6443"}, "is no address of an API"),
+        ({"edge_mesh_gateway_addresses": ["127.0.0.1"]}, "holds '127.0.0.1', where no other site finds it"),
+        ({"edge_mesh_gateway_addresses": ["192.0.2.0/24"]}, "holds '192.0.2.0/24', where no other site finds it"),
+        ({"edge_mesh_gateway_addresses": [""]}, "holds '', where no other site finds it"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_named(variables: dict[str, Any], expected: str) -> None:
+    found = messages(inventory({"centre": {}, "shop": variables}))
+    assert len(found) == 1
+    assert found[0].startswith("shop: ")
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"edge_mesh_api_server": "https://203.0.113.10:6443"},
+        {"edge_mesh_api_server": "https://api.shop.example"},
+        {"edge_mesh_gateway_addresses": ["203.0.113.10", "2001:db8::1", "gateway.shop.example"]},
+    ],
+)
+def test_an_address_that_others_reach_is_taken(variables: dict[str, Any]) -> None:
+    assert messages(inventory({"centre": {}, "shop": variables})) == []
+
+
+def test_nobody_has_to_reach_the_api_of_a_primary() -> None:
+    assert messages(inventory({"centre": {"edge_mesh_api_server": "https://127.0.0.1:6443"}})) == []

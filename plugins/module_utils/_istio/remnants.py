@@ -1,0 +1,127 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What of a mesh is left in a cluster after it was taken away (used by the module `site_remnants`).
+
+Pure: the API's lists in, remnants out. Three kinds are told apart: what should be gone (``left``), what stays because
+it isn't ours (``kept``), and workloads that still run with a proxy (``workload``), which only their owner can restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    CONTROL_PLANE_CLUSTERS,
+    NETWORK_LABEL,
+    ROOT_CERT_CONFIGMAP,
+)
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
+
+__all__ = ["SETS", "Remnant", "definitions", "made_by_us", "namespaces", "roots", "webhooks", "workloads"]
+
+Json = Mapping[str, Any]
+Verdict = Literal["left", "kept", "workload"]
+
+# The sets of the collection's own roles; objects of other sets belong to whoever applied them.
+SETS = frozenset(
+    {"site-enrollment", "site-reader", "gateways", "sample-apps", "mesh-verify", "mesh-trust", "control-plane", "mesh"}
+)
+_PROXY = "istio-proxy"
+
+
+@dataclass(frozen=True)
+class Remnant:
+    """One object; ``why`` says what is known of it."""
+
+    kind: str
+    namespace: str
+    name: str
+    verdict: Verdict
+    why: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For the module's answer."""
+        return asdict(self)
+
+
+def _remnant(item: Json, verdict: Verdict, why: str, kind: str = "") -> Remnant:
+    metadata = item["metadata"]
+    return Remnant(kind or str(item.get("kind")), metadata.get("namespace") or "", metadata["name"], verdict, why)
+
+
+def made_by_us(items: Iterable[Json]) -> list[Remnant]:
+    """Objects that carry our label: of the roles' sets they should be gone, others were applied by somebody else."""
+    found = []
+    for item in items:
+        metadata = item["metadata"]
+        if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
+            continue  # labels that a controller copied: it goes with its owner
+        name = ownership.set_of(item)
+        if name is not None and name not in SETS:
+            found.append(_remnant(item, "kept", f"applied as the set '{name}', which is none of the mesh's"))
+        elif metadata.get("deletionTimestamp"):
+            found.append(_remnant(item, "left", "its deletion is under way"))
+        else:
+            found.append(_remnant(item, "left", f"it carries our label (set '{name or 'none'}')"))
+    return found
+
+
+def roots(configmaps: Iterable[Json], ours: str) -> list[Remnant]:
+    """The root certificates that istiod wrote into namespaces; those of another root are another mesh's."""
+    found = []
+    for item in configmaps:
+        if item["metadata"]["name"] != ROOT_CERT_CONFIGMAP:
+            continue
+        text = str((item.get("data") or {}).get("root-cert.pem", ""))
+        if ours and text.split() == ours.split():
+            found.append(_remnant(item, "left", "the mesh's root certificate, written by istiod", "ConfigMap"))
+        else:
+            found.append(_remnant(item, "kept", "the root certificate of another mesh", "ConfigMap"))
+    return found
+
+
+def webhooks(configurations: Iterable[Json]) -> list[Remnant]:
+    """Istio's webhook configurations that aren't ours (ours are found by their label)."""
+    return [
+        _remnant(item, "kept", "made by others")
+        for item in configurations
+        if "istio" in item["metadata"]["name"] and ownership.origin_of(item) is None
+    ]
+
+
+def namespaces(listed: Iterable[Json]) -> list[Remnant]:
+    """Namespaces that still say something of a mesh, though not by us."""
+    found = []
+    for item in listed:
+        metadata = item["metadata"]
+        told = [name for name in (NETWORK_LABEL,) if name in (metadata.get("labels") or {})]
+        told += [name for name in (CONTROL_PLANE_CLUSTERS,) if name in (metadata.get("annotations") or {})]
+        if told and ownership.origin_of(item) is None:
+            found.append(_remnant(item, "kept", f"{', '.join(told)} was set by others", "Namespace"))
+    return found
+
+
+def definitions(listed: Iterable[Json]) -> list[Remnant]:
+    """Istio's CustomResourceDefinitions that aren't ours any more: adopted once, or kept for others' objects."""
+    return [
+        _remnant(item, "kept", "it was there before us, or others' objects use it", "CustomResourceDefinition")
+        for item in listed
+        if str((item.get("spec") or {}).get("group", item["metadata"]["name"])).endswith("istio.io")
+        and ownership.origin_of(item) is None
+    ]
+
+
+def workloads(pods: Iterable[Json]) -> list[Remnant]:
+    """Pods that still run with a proxy: without a control plane their certificates end within a day."""
+    found = []
+    for pod in pods:
+        spec = pod.get("spec") or {}
+        containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
+        leaving = pod["metadata"].get("deletionTimestamp")
+        if not leaving and any(container.get("name") == _PROXY for container in containers):
+            found.append(_remnant(pod, "workload", "still runs with a proxy: restart its workload", "Pod"))
+    return found

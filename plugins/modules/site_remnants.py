@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_remnants
+short_description: List what of a mesh is left in a cluster, and remove what istiod wrote there
+version_added: 0.1.0
+description:
+  - Lists what carries this collection's labels, Istio's webhooks, definitions and root certificates, namespaces that
+    still name a network or a control plane, and pods with a proxy. The list is the proof that a site has left the mesh.
+  - With O(forgotten) the cluster is a primary, and the list says what it still knows of the site that left.
+  - With O(clean=true) it removes what istiod itself wrote and nobody else removes, the root certificate in each
+    namespace and the lock of its election. Root certificates of another root stay.
+author: edge.mesh contributors (@edge-mesh)
+extends_documentation_fragment:
+  - edge.mesh.kubeconfig
+  - edge.mesh.kubeconfig.attributes
+options:
+  root:
+    description: The mesh's root certificate, as PEM. Only ConfigMaps with this content are removed.
+    type: str
+    default: ""
+  clean:
+    description: Whether to remove what istiod wrote.
+    type: bool
+    default: false
+  forgotten:
+    description: Name of a site that this cluster, a primary, should know nothing of any more.
+    type: str
+  wait:
+    description: Seconds to wait until what is being deleted is gone.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: See what is left of the mesh at a site
+  edge.mesh.site_remnants:
+    kubeconfig: /etc/edge/shop.yaml
+    root: "{{ lookup('ansible.builtin.file', '.state/ca/centre/root-cert.pem') }}"
+    clean: true
+  delegate_to: localhost
+
+- name: See whether the primary has forgotten the site
+  edge.mesh.site_remnants:
+    kubeconfig: /etc/edge/centre.yaml
+    forgotten: shop
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+left:
+  description: What should be gone and is there.
+  returned: success
+  type: list
+  elements: dict
+  contains: &remnant
+    kind: {description: Kind of the object., type: str, sample: ConfigMap}
+    namespace: {description: Its namespace; empty for cluster-scoped objects., type: str, sample: shop}
+    name: {description: Its name., type: str, sample: istio-ca-root-cert}
+    verdict: {description: "V(left), V(kept) or V(workload).", type: str, sample: left}
+    why: {description: What is known of it., type: str, sample: "the mesh's root certificate, written by istiod"}
+kept:
+  description: What is Istio's and stays, because this collection didn't make it.
+  returned: success
+  type: list
+  elements: dict
+  contains: *remnant
+workloads:
+  description: Pods that still run with a proxy.
+  returned: success
+  type: list
+  elements: dict
+  contains: *remnant
+removed:
+  description: What was (or would be) removed, as namespace and name.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop/istio-ca-root-cert]
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.edge.mesh.plugins.module_utils._istio import remnants
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP, SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.remnants import Remnant
+from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import name_of
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import observe, ownership
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import load
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time, until
+from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import IstiodPods
+
+ARGUMENTS: dict[str, Any] = {
+    "kubeconfig": {"type": "path", "required": True},
+    "context": {"type": "str"},
+    "timeout": {"type": "int", "default": 60},
+    "site": {"type": "str"},
+    "root": {"type": "str", "default": ""},
+    "clean": {"type": "bool", "default": False},
+    "forgotten": {"type": "str"},
+    "wait": {"type": "int", "default": 0},
+}
+_HOOKS = "/apis/admissionregistration.k8s.io/v1"
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+# What istiod keeps at a site to agree with its other replicas who writes there.
+_ELECTION = "istio-namespace-controller-election"
+
+
+def at_a_site(api: Client, root: str) -> list[Remnant]:
+    """Everything of the mesh that a site still has."""
+    with observe.Parallel() as work:
+        ours = [item for _resource, item in observe.labelled(api, work, ownership.ORIGIN)]
+        asked: list[Callable[[], list[Remnant]]] = [
+            lambda: remnants.roots(_roots(api), root),
+            lambda: remnants.webhooks(api.list(f"{_HOOKS}/mutatingwebhookconfigurations")),
+            lambda: remnants.webhooks(api.list(f"{_HOOKS}/validatingwebhookconfigurations")),
+            lambda: remnants.namespaces(api.list("/api/v1/namespaces")),
+            lambda: remnants.definitions(api.list(_DEFINITIONS)),
+            lambda: remnants.workloads(api.list("/api/v1/pods")),
+        ]
+        others = [found for answer in work.all(lambda ask: ask(), asked) for found in answer]
+    return [*remnants.made_by_us(ours), *others]
+
+
+def at_a_primary(api: Client, cluster: str) -> list[Remnant]:
+    """What a primary still knows of a site that left."""
+    found = []
+    name = name_of(cluster)
+    if api.get(f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/secrets/{name}") is not None:
+        found.append(Remnant("Secret", SYSTEM_NAMESPACE, name, "left", "the credential for the site is still there"))
+    for replica in IstiodPods(api).look().replicas:
+        if replica.seen.error:
+            found.append(Remnant("Pod", SYSTEM_NAMESPACE, replica.pod, "left", f"not asked: {replica.seen.error}"))
+        elif cluster in replica.seen.clusters:
+            found.append(Remnant("Pod", SYSTEM_NAMESPACE, replica.pod, "left", f"istiod still lists {cluster}"))
+    return found
+
+
+def _roots(api: Client) -> list[dict[str, Any]]:
+    return api.list("/api/v1/configmaps", fieldSelector=f"metadata.name={ROOT_CERT_CONFIGMAP}")
+
+
+def clean(api: Client, root: str, *, check_mode: bool) -> list[str]:
+    """Remove what istiod wrote at the site; what was removed."""
+    targets = [(each.namespace, each.name) for each in remnants.roots(_roots(api), root) if each.verdict == "left"]
+    election = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{_ELECTION}"
+    if api.get(election) is not None:
+        targets.append((SYSTEM_NAMESPACE, _ELECTION))
+    for namespace, name in [] if check_mode else targets:
+        api.delete(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+    return [f"{namespace}/{name}" for namespace, name in targets]
+
+
+def handle(call: Call) -> Outcome:
+    """Clean if asked to, then list; raises MeshError if the cluster can't be asked."""
+    params = call.params
+    endpoint = load(params["kubeconfig"], params["context"])
+    with Client(endpoint, timeout=min(params["timeout"], 30), site=params["site"]) as api:
+        removed = clean(api, params["root"], check_mode=call.check_mode) if params["clean"] else []
+        found: list[Remnant] = []
+
+        def settled() -> bool:
+            found[:] = at_a_primary(api, params["forgotten"]) if params["forgotten"] else at_a_site(api, params["root"])
+            return not any(each.verdict == "left" for each in found)
+
+        seconds = 0 if call.check_mode else params["wait"]
+        until(settled, Time(time.time, time.monotonic, time.sleep), seconds=seconds, pause=1.0)
+    listed: dict[str, list[dict[str, str]]] = {"left": [], "kept": [], "workload": []}
+    for each in found:
+        listed[each.verdict].append(each.as_dict())
+    result = {
+        "left": listed["left"],
+        "kept": listed["kept"],
+        "workloads": listed["workload"],
+        "removed": removed,
+    }
+    diff = {"before": "".join(f"{line}\n" for line in removed), "after": ""}
+    return Outcome(bool(removed), result, diff)
+
+
+def main() -> None:
+    """Entry point."""
+    run(ARGUMENTS, handle)
+
+
+if __name__ == "__main__":
+    main()

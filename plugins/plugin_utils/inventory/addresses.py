@@ -1,0 +1,68 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The addresses that an inventory states, judged without asking anybody (used by the site model).
+
+Pure: a site's entry or a list in, problems out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.edge.mesh.plugins.module_utils._site.facts import is_loopback
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+
+__all__ = ["bad_addresses", "bad_sources"]
+
+
+def bad_addresses(site: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the API address and the gateway addresses of one site's entry."""
+    problems = []
+    server = site.get("api_server")
+    if server:
+        why = _bad_url(str(server))
+        if why is None and site["role"] == "edge" and is_loopback(str(server)):
+            why = "leads to the machine that uses it; write the address at which its primary reaches the site's API"
+        if why is not None:
+            problems.append(Problem(site["name"], f"edge_mesh_api_server {server} {why}"))
+    for address in _listed(site.get("gateway_addresses")):
+        if not address or "/" in address or is_loopback(f"https://{_bracketed(address)}"):
+            message = f"edge_mesh_gateway_addresses holds {address!r}, where no other site finds it; write IPs or names"
+            problems.append(Problem(site["name"], message))
+    return problems
+
+
+def bad_sources(sources: Iterable[Any]) -> list[Problem]:
+    """The entries of edge_mesh_istiod_allowed_sources that are no CIDR."""
+    problems = []
+    for cidr in sources:
+        try:
+            if "/" not in str(cidr):
+                raise ValueError(cidr)
+            ipaddress.ip_network(str(cidr), strict=False)
+        except ValueError:
+            message = f"edge_mesh_istiod_allowed_sources holds {cidr!r}, which is no CIDR (an address with /32, say)"
+            problems.append(Problem(None, message))
+    return problems
+
+
+def _bad_url(server: str) -> str | None:
+    try:
+        url = urlsplit(server)
+        usable = url.scheme == "https" and bool(url.hostname) and url.port != 0 and url.username is None
+    except ValueError:
+        usable = False
+    return None if usable else "is no address of an API: write https://<host>:<port>"
+
+
+def _listed(addresses: Any) -> list[str]:
+    return [str(address) for address in addresses] if isinstance(addresses, list) else []
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

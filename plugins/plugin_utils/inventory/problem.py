@@ -1,0 +1,22 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run refuses (used by everything that judges an inventory)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the inventory that a run refuses: ``site`` is None where no single site is meant."""
+
+    site: str | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.message}" if self.site else self.message
