@@ -13,8 +13,8 @@ description:
   - Lists what carries this collection's labels, Istio's webhooks, definitions and root certificates, namespaces that
     still name a network or a control plane, and pods with a proxy. The list is the proof that a site has left the mesh.
   - With O(forgotten) the cluster is a primary, and the list says what it still knows of the site that left.
-  - With O(clean=true) it removes what istiod itself wrote and nobody else removes, the root certificate in each
-    namespace and the lock of its election. Root certificates of another root stay.
+  - With O(clean=true) it removes what istiod itself wrote and nobody else removes, the root certificate and
+    revocation list in each namespace and the lock of its election. Root certificates of another root stay.
 author: edge.mesh contributors (@edge-mesh)
 extends_documentation_fragment:
   - edge.mesh.kubeconfig
@@ -89,7 +89,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio import remnants
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP, SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    ROOT_CERT_CONFIGMAP,
+    ROOT_CRL_CONFIGMAP,
+    SYSTEM_NAMESPACE,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remnants import Remnant
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import name_of
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import observe, ownership
@@ -146,7 +150,11 @@ def at_a_primary(api: Client, cluster: str) -> list[Remnant]:
 
 
 def _roots(api: Client) -> list[dict[str, Any]]:
-    return api.list("/api/v1/configmaps", fieldSelector=f"metadata.name={ROOT_CERT_CONFIGMAP}")
+    return [
+        item
+        for name in (ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP)
+        for item in api.list("/api/v1/configmaps", fieldSelector=f"metadata.name={name}")
+    ]
 
 
 def clean(api: Client, root: str, *, check_mode: bool) -> list[str]:

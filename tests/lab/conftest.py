@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One mesh for all tests of this folder: made once, taken away at the end."""
+"""One mesh for all tests of this folder: made once, broken in many ways, taken away at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,44 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.lab import ROOT, Lab, Played
+from tests.lab import interrupt
+from tests.lab.interrupt import Spot
+from tests.lab.lab import EDGES, MESH, PRIMARY, ROOT, Lab, Played, docker, node
+
+# Each file finds a healthy mesh and leaves one, but for the last one.
+ORDER = (
+    "test_main_job",
+    "test_interruption",
+    "test_refusals",
+    "test_repair",
+    "test_dead_site",
+    "test_reboot",
+    "test_leaving",
+)
+
+SPOTS = (
+    Spot("artifacts", "start", "Get what the run needs", "Bring the artifacts"),
+    Spot("artifacts", "middle", "Get what the run needs", "Remember the artifacts"),
+    Spot("site_cluster", "start", "Give every site its cluster", "Make the KinD cluster"),
+    Spot("site_cluster", "middle", "Give every site its cluster", "Make the KinD cluster"),
+    Spot("mesh_trust", "start", "Give every primary", "See which clusters exist"),
+    Spot("mesh_trust", "middle", "Give every primary", "Put the bundle into the secret"),
+    Spot("control_plane", "start", "Give every primary", "Render Istio"),
+    Spot("control_plane", "middle", "Give every primary", "Apply Istio and wait for istiod"),
+    Spot("edge_gateway", "start", "Give every primary", "Apply the gateways"),
+    Spot("edge_gateway", "middle", "Give every primary", "Publish their addresses"),
+    Spot("site_enrollment", "start", "Join every edge site", "Render the site's part of Istio"),
+    Spot("site_enrollment", "middle", "Join every edge site", "Give the primary its access"),
+    Spot("sample_apps", "start", "Run the sample apps", "Apply the sample apps"),
+    Spot("sample_apps", "middle", "Run the sample apps", "Apply the sample apps"),
+    Spot("mesh_verify", "start", "Prove the mesh", "Ask the sites' own APIs", playbook="verify.yml"),
+    Spot("mesh_verify", "middle", "Prove the mesh", "Call in every direction", playbook="verify.yml"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in their order: what follows a file builds on the mesh that it leaves."""
+    items.sort(key=lambda item: ORDER.index(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +62,10 @@ def lab() -> Iterator[Lab]:
     yield found
     removed = found.play("playbooks/destroy.yml")
     assert removed.rc == 0, "the lab could not be taken away"
+    left = docker("ps", "--all", "--quiet", "--filter", f"name={MESH}-")
+    left += docker("network", "ls", "--quiet", "--filter", f"label=edge.mesh/mesh={MESH}")
+    left += docker("volume", "ls", "--quiet", "--filter", "dangling=true")
+    assert left == "", f"the lab left something in Docker: {left}"
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +74,50 @@ def plan(lab: Lab) -> Played:
     return lab.play("site.yml", "--check", "--diff")
 
 
+def _seen(lab: Lab, spot: Spot) -> bool:
+    """Whether the task that is to be cut off in its middle has begun its work."""
+
+    def there(site: str, *arguments: str) -> bool:
+        try:
+            return bool(lab.kubectl(site, "get", *arguments, "--ignore-not-found", "-o", "name").strip())
+        except AssertionError:
+            return False
+
+    match spot.role:
+        case "site_cluster":
+            return docker("ps", "--quiet", "--filter", f"name={node(PRIMARY)}") != ""
+        case "mesh_trust":
+            return there(PRIMARY, "namespace", "istio-system")
+        case "control_plane":
+            return there(PRIMARY, "serviceaccount", "istiod", "-n", "istio-system")
+        case "edge_gateway":
+            return there(PRIMARY, "service", "istio-eastwestgateway", "-n", "istio-system")
+        case "site_enrollment":
+            return there(EDGES[0], "secret", "-n", "istio-system", "-l", "edge.mesh/set=site-reader")
+        case "sample_apps":
+            return there(PRIMARY, "namespace", "sample")
+        case _:
+            return True
+
+
 @pytest.fixture(scope="session")
-def first_run(lab: Lab, plan: Played) -> Played:
-    """The first run of the main job."""
+def interrupted(lab: Lab, plan: Played) -> dict[str, tuple[int, list[str]]]:
+    """The way to the first mesh, cut off at each role's start and middle; for each spot the dead and the half files."""
     assert plan.output
+    found = {}
+    for spot in SPOTS:
+        if spot.playbook != "site.yml":
+            continue
+        seen = (lambda spot=spot: _seen(lab, spot)) if spot.where == "middle" else None
+        killed = interrupt.cut_off(lab, spot, seen)
+        found[str(spot)] = killed, interrupt.half_files(lab.state)
+    return found
+
+
+@pytest.fixture(scope="session")
+def first_run(lab: Lab, interrupted: dict[str, tuple[int, list[str]]]) -> Played:
+    """The first run of the main job that isn't cut off."""
+    assert interrupted
     return lab.play("site.yml")
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "EASTWEST_PORT",
     "NETWORK_LABEL",
     "ROOT_CERT_CONFIGMAP",
+    "ROOT_CRL_CONFIGMAP",
     "SYSTEM_NAMESPACE",
     "injection_path",
     "names",
@@ -23,6 +24,7 @@ __all__ = [
 
 SYSTEM_NAMESPACE = "istio-system"
 ROOT_CERT_CONFIGMAP = "istio-ca-root-cert"
+ROOT_CRL_CONFIGMAP = "istio-ca-crl"
 NETWORK_LABEL = "topology.istio.io/network"
 CONTROL_PLANE_CLUSTERS = "topology.istio.io/controlPlaneClusters"
 EASTWEST_PORT = 15443

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
 __all__ = [
@@ -39,7 +39,6 @@ CLUSTER_ANNOTATION = "edge.mesh/cluster"
 
 _RBAC = "rbac.authorization.k8s.io"
 _READ = ("get", "list", "watch")
-_CRL_CONFIGMAP = "istio-ca-crl"
 _ELECTION_CONFIGMAP = "istio-namespace-controller-election"
 
 
@@ -94,7 +93,7 @@ _EVERYWHERE = (
     _Rule("authentication.k8s.io", ("tokenreviews",), ("create",)),
     # upkeep of the injection webhook's CA bundle and of the root certificate in every namespace
     _Rule("admissionregistration.k8s.io", ("mutatingwebhookconfigurations",), (*_READ, "update")),
-    _Rule("", ("configmaps",), (*_READ, "update"), (ROOT_CERT_CONFIGMAP, _CRL_CONFIGMAP)),
+    _Rule("", ("configmaps",), (*_READ, "update"), (ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP)),
     _Rule("", ("configmaps",), ("create",)),
 )
 _IN_SYSTEM_NAMESPACE = (

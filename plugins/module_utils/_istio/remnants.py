@@ -18,6 +18,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
     CONTROL_PLANE_CLUSTERS,
     NETWORK_LABEL,
     ROOT_CERT_CONFIGMAP,
+    ROOT_CRL_CONFIGMAP,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
@@ -71,17 +72,26 @@ def made_by_us(items: Iterable[Json]) -> list[Remnant]:
 
 
 def roots(configmaps: Iterable[Json], ours: str) -> list[Remnant]:
-    """The root certificates that istiod wrote into namespaces; those of another root are another mesh's."""
-    found = []
-    for item in configmaps:
-        if item["metadata"]["name"] != ROOT_CERT_CONFIGMAP:
-            continue
-        text = str((item.get("data") or {}).get("root-cert.pem", ""))
-        if ours and text.split() == ours.split():
-            found.append(_remnant(item, "left", "the mesh's root certificate, written by istiod", "ConfigMap"))
-        else:
-            found.append(_remnant(item, "kept", "the root certificate of another mesh", "ConfigMap"))
-    return found
+    """The root certificates and revocation lists that istiod wrote into namespaces.
+
+    ``ours`` is the mesh's root as PEM. A namespace with another root is another mesh's, and so is the list beside it.
+    """
+    listed = [item for item in configmaps if item["metadata"]["name"] in (ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP)]
+    foreign = {
+        item["metadata"].get("namespace")
+        for item in listed
+        if item["metadata"]["name"] == ROOT_CERT_CONFIGMAP and not (ours and _root_of(item) == ours.split())
+    }
+    return [
+        _remnant(item, "kept", "written by another mesh, or with another root", "ConfigMap")
+        if item["metadata"].get("namespace") in foreign or not ours
+        else _remnant(item, "left", "the mesh's root, written by istiod", "ConfigMap")
+        for item in listed
+    ]
+
+
+def _root_of(item: Json) -> list[str]:
+    return str((item.get("data") or {}).get("root-cert.pem", "")).split()
 
 
 def webhooks(configurations: Iterable[Json]) -> list[Remnant]:

@@ -28,7 +28,7 @@ def test_a_cluster_of_which_nothing_is_known_lets_nobody_in() -> None:
 
 
 def test_a_name_is_no_source() -> None:
-    with pytest.raises(ValueError, match="gateway.example"):
+    with pytest.raises(ValueError, match=r"gateway\.example"):
         sources([{"gateway_ips": ["gateway.example"]}])
 
 

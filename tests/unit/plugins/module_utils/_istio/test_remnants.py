@@ -53,8 +53,17 @@ def test_a_root_certificate_is_ours_by_its_content() -> None:
     other = {**item("istio-ca-root-cert", namespace="b"), "data": {"root-cert.pem": "x"}}
     empty = item("istio-ca-root-cert", namespace="c")
     unrelated = item("kube-root-ca.crt", namespace="d")
-    found = {each.namespace: each.verdict for each in remnants.roots([ours, other, empty, unrelated], ROOT)}
-    assert found == {"a": "left", "b": "kept", "c": "kept"}
+    lists = [item("istio-ca-crl", namespace=namespace) for namespace in ("a", "b", "e")]
+    found = {f"{each.namespace}/{each.name}": each.verdict for each in remnants.roots(
+        [ours, other, empty, unrelated, *lists], ROOT)}  # fmt: skip
+    assert found == {
+        "a/istio-ca-root-cert": "left",
+        "a/istio-ca-crl": "left",
+        "b/istio-ca-root-cert": "kept",
+        "b/istio-ca-crl": "kept",
+        "c/istio-ca-root-cert": "kept",
+        "e/istio-ca-crl": "left",
+    }
 
 
 def test_without_a_known_root_no_certificate_counts_as_ours() -> None:
