@@ -212,6 +212,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Out
 ARGUMENTS: Mapping[str, Any] = {
     "kubeconfig": {"type": "path", "required": True},
     "context": {"type": "str"},
+    "allow_proxy": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 60},
     "site": {"type": "str"},
     "objects": {"type": "raw"},
@@ -248,7 +249,7 @@ def handle(call: Call) -> Outcome:
     timeout = float(params["timeout"])
     wait = wait_seconds(params["wait"], timeout)
     until = clock.now() + timeout + (wait or 0)
-    endpoint = kubeconfig.load(params["kubeconfig"], params["context"])
+    endpoint = kubeconfig.load(params["kubeconfig"], params["context"], allow_proxy=params["allow_proxy"])
     request = Request(
         objects=objects_of(params),
         rules=Rules(
