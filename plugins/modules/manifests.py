@@ -20,6 +20,9 @@ description:
   - Fields that a controller of O(respect_managers) holds are left to it, even if the objects name them.
     Fields that anyone else I(updates) by hand are taken back, except on objects that are adopted in this very call. A
     field that another tool I(applies) is an error that names the tool and the field, unless O(force_conflicts=true).
+  - Check mode asks the server by dry runs. What can't be asked, because a namespace, a definition or an object that an
+    earlier task would make isn't there yet, is predicted, and the object's reasons say so.
+  - A difference of more than 40 lines is cut, and says how many more there are. Values of Secrets are shown as digests.
 author: edge.mesh contributors (@edge-mesh)
 extends_documentation_fragment:
   - edge.mesh.kubeconfig
@@ -209,6 +212,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Out
 ARGUMENTS: Mapping[str, Any] = {
     "kubeconfig": {"type": "path", "required": True},
     "context": {"type": "str"},
+    "allow_proxy": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 60},
     "site": {"type": "str"},
     "objects": {"type": "raw"},
@@ -245,7 +249,7 @@ def handle(call: Call) -> Outcome:
     timeout = float(params["timeout"])
     wait = wait_seconds(params["wait"], timeout)
     until = clock.now() + timeout + (wait or 0)
-    endpoint = kubeconfig.load(params["kubeconfig"], params["context"])
+    endpoint = kubeconfig.load(params["kubeconfig"], params["context"], allow_proxy=params["allow_proxy"])
     request = Request(
         objects=objects_of(params),
         rules=Rules(
@@ -264,7 +268,7 @@ def handle(call: Call) -> Outcome:
     with Client(endpoint, timeout=min(timeout, 30), site=params["site"], deadline=until) as client:
         report = converge(client, request, clock)
         requests = client.requests
-    return _outcome(report, requests, params)
+    return _outcome(report, requests, call)
 
 
 def objects_of(params: Mapping[str, Any]) -> list[Object]:
@@ -321,14 +325,9 @@ def _text(path: str) -> str:
         raise MeshError(f"{path} can't be read", why=why) from error
 
 
-def _outcome(report: Report, requests: int, params: Mapping[str, Any]) -> Outcome:
+def _outcome(report: Report, requests: int, call: Call) -> Outcome:
     # the objects may be megabytes and may hold Secrets: they aren't sent back with the answer
-    arguments = {name: value for name, value in params.items() if name != "objects"}
-    diff: list[Mapping[str, Any]] = [
-        {"before_header": str(item.ref), "after_header": str(item.ref), "before": item.before, "after": item.after}
-        for item in report.items
-        if item.changed
-    ]
+    arguments = {name: value for name, value in call.params.items() if name != "objects"}
     return Outcome(
         changed=report.changed,
         result={
@@ -336,7 +335,8 @@ def _outcome(report: Report, requests: int, params: Mapping[str, Any]) -> Outcom
             "requests": requests,
             "invocation": {"module_args": arguments},
         },
-        diff=diff,
+        # spelling out large objects takes time: only where somebody looks
+        diff=[item.diff() for item in report.items if item.changed] if call.diff_mode else None,
         warnings=tuple(report.warnings),
     )
 

@@ -76,21 +76,23 @@ class Client:
         self._headers = {"User-Agent": "edge.mesh", "Accept": "application/json"}
         if endpoint.token:
             self._headers["Authorization"] = f"Bearer {endpoint.token}"
-        host = url.hostname or ""
+        host, port = url.hostname or "", url.port
+        options: dict[str, Any] = {"maxsize": pool, "block": True}
         self._pool: urllib3.HTTPConnectionPool
         if url.scheme == "https":
             self.tls = tls.context_for(endpoint, site=site)
-            self._pool = urllib3.HTTPSConnectionPool(
-                host,
-                url.port or 443,
-                maxsize=pool,
-                block=True,
-                ssl_context=self.tls,
-                cert_reqs="CERT_REQUIRED",
-                server_hostname=endpoint.tls_server_name,
-            )
+            options |= {
+                "ssl_context": self.tls,
+                "cert_reqs": "CERT_REQUIRED",
+                "server_hostname": endpoint.tls_server_name,
+            }
+            if endpoint.proxy_url:  # it only sees a tunnel: TLS ends at the API server
+                proxies = urllib3.ProxyManager(endpoint.proxy_url)
+                self._pool = proxies.connection_from_host(host, port or 443, "https", pool_kwargs=options)
+            else:
+                self._pool = urllib3.HTTPSConnectionPool(host, port or 443, **options)
         else:
-            self._pool = urllib3.HTTPConnectionPool(host, url.port or 80, maxsize=pool, block=True)
+            self._pool = urllib3.HTTPConnectionPool(host, port or 80, **options)
 
     def __enter__(self) -> Self:
         return self
@@ -189,6 +191,8 @@ class Client:
 
     def stream_address(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[str, str, int, str, dict[str, str]]:
         """URL, host, port, TLS name and headers for a WebSocket at ``path``; counts as one request."""
+        if self.endpoint.proxy_url:
+            raise errors.no_stream(path, site=self.site)
         url = urlsplit(self.endpoint.server)
         secure = url.scheme == "https"
         target = f"{'wss' if secure else 'ws'}://{url.netloc}{self._prefix}{path}?{urlencode(query)}"

@@ -26,6 +26,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import (
     Create,
     Delete,
     Keep,
+    Predict,
     Refuse,
     Release,
     Rules,
@@ -93,7 +94,9 @@ class _Run:
     def present(self) -> Report:
         request = self._request
         wanted = [clean(item, status=bool(request.subresource)) for item in request.objects]
-        targets = observe.resolve(self._client, wanted, absent=False, site=self._client.site)
+        targets = observe.resolve(
+            self._client, wanted, absent=False, site=self._client.site, predict=request.check_mode
+        )
         live = observe.read(self._client, self._work, targets, request.rules.set_name)
         leaving = _leaving(live)
         steps = self._plan(targets, {name: item for name, item in live.items() if name not in leaving})
@@ -118,7 +121,7 @@ class _Run:
         for target in targets:
             there = live.get(target.ref.identity)
             if self._request.subresource:
-                step = plan_status(target.desired, there, rules)
+                step = plan_status(target.desired, there, rules, check_mode=self._request.check_mode)
             else:
                 step = plan_present(target.desired, there, rules)
             if isinstance(step, Refuse):
@@ -152,12 +155,16 @@ class _Run:
             target, step = entry
             there = live.get(target.ref.identity)
             if isinstance(step, Create):
-                fresh = (
-                    target.ref.namespace in new_namespaces
-                    or (target.ref.group, target.ref.kind) in new_kinds
-                    or target.ref.identity in leaving
-                )
-                return self._create(target, step, fresh)
+                unasked = ""
+                if target.ref.namespace in new_namespaces:
+                    unasked = f"its namespace {target.ref.namespace} isn't there yet"
+                elif not target.served or (target.ref.group, target.ref.kind) in new_kinds:
+                    unasked = f"the cluster doesn't serve {target.ref.api_version} {target.ref.kind} yet"
+                elif target.ref.identity in leaving:
+                    unasked = "the one that is there is being deleted"
+                return self._create(target, step, unasked)
+            if isinstance(step, Predict):
+                return execute.predicted(target.ref, "configured", step.body, step.why)
             if isinstance(step, Apply) and there is not None:
                 return execute.apply(
                     self._client, target, step, there, self._request.rules,
@@ -174,18 +181,21 @@ class _Run:
                 self._wait_for(made, self._request.until, "established")
         return done
 
-    def _create(self, target: Target, step: Create, fresh: bool) -> Item:
-        """Create an object; one whose definition or namespace is new may meet a server that doesn't know it yet."""
+    def _create(self, target: Target, step: Create, unasked: str) -> Item:
+        """Create an object; one whose definition or namespace is new may meet a server that doesn't know it yet.
+
+        ``unasked``: what is new, and so why a dry run can't ask the server.
+        """
         if self._request.check_mode:
-            return execute.create(self._client, target, step.body, predicted=fresh, dry_run=True)
+            return execute.create(self._client, target, step.body, unasked=unasked, dry_run=True)
         until = min(self._request.until, self._clock.now() + 10)
         made: list[Item] = []
 
         def attempt() -> bool:
             try:
-                made.append(execute.create(self._client, target, step.body, predicted=False, dry_run=False))
+                made.append(execute.create(self._client, target, step.body, unasked="", dry_run=False))
             except ApiError as error:
-                if not (fresh and error.status == 404 and self._clock.now() < until):
+                if not (unasked and error.status == 404 and self._clock.now() < until):
                     raise
             return bool(made)
 

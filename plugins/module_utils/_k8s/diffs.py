@@ -9,17 +9,25 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from functools import cache
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
 
-__all__ = ["as_yaml", "changes", "paths", "shown"]
+__all__ = ["as_yaml", "changes", "paths", "shown", "texts"]
 
 _NOISE = ("creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields",
           "resourceVersion", "selfLink", "uid")  # fmt: skip
 _NOISY_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
-_LONGEST = 4000
+_MOST_LINES = 40
+_LONGEST_LINE = 200
+_TOO_MANY_TO_MATCH = 4000
+_CONTEXT = 3
+
+# tag, and from where to where in the one and in the other: difflib's opcodes
+Block = tuple[str, int, int, int, int]
 
 
 def shown(item: Mapping[str, Any] | None, *, status: bool = False) -> dict[str, Any]:
@@ -99,28 +107,66 @@ def paths(before: Any, after: Any, prefix: str = "") -> list[str]:
     return [prefix] if before != after else []
 
 
+def texts(before: Any, after: Any) -> tuple[str, str]:
+    """Two trees as YAML whose difference fits on a screen.
+
+    Of a longer difference the first 40 lines stay, and a last line tells how many more there are.
+    """
+    one, other = _lines(before), _lines(after)
+    room, total = _MOST_LINES, 0
+    cut: tuple[int, int] | None = None
+    for tag, start, end, other_start, other_end in _blocks(one, other):
+        gone, come = end - start, 0 if tag == "equal" else other_end - other_start
+        if cut is None and gone + come > room:
+            first = min(gone, max(room // 2, room - come))
+            cut = start + first, other_start + (first if tag == "equal" else min(come, room - first))
+        room -= gone + come
+        total += gone + come
+    if cut is not None:
+        more = f"# ... and {total - _MOST_LINES} more lines"
+        one, other = ([*lines[:end], more] if lines else [] for lines, end in zip((one, other), cut, strict=True))
+    return "".join(f"{line}\n" for line in one), "".join(f"{line}\n" for line in other)
+
+
 def as_yaml(tree: Any) -> str:
-    """A tree as YAML; what makes it longer than a screen or two is replaced by its size and digest."""
+    """A tree as YAML, texts of several lines as such."""
     if not tree:
         return ""
-    text = _dump(tree)
-    if len(text) > _LONGEST:
-        text = _dump(_cut(tree, _LONGEST // 4))
-    return text if len(text) <= 2 * _LONGEST else text[: 2 * _LONGEST] + "\n...\n"
+    return str(yaml.dump(tree, Dumper=_dumper(), default_flow_style=False, sort_keys=False, width=120))
 
 
-def _dump(tree: Any) -> str:
-    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(tree, Dumper=dumper, default_flow_style=False, sort_keys=False, width=120))
+@cache
+def _dumper() -> Any:
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # chosen at run time
+        def ignore_aliases(self, _data: object) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
 
 
-def _cut(tree: Any, longest: int) -> Any:
-    if isinstance(tree, dict):
-        return {name: _cut(value, longest) for name, value in tree.items()}
-    text = _dump(tree) if isinstance(tree, list) else str(tree)
-    if len(text) <= longest:
-        return tree
-    return f"<{len(text)} characters, {digest(text)}>"
+def _lines(tree: Any) -> list[str]:
+    return [
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... ({len(line)} characters, {digest(line)})"
+        for line in as_yaml(tree).rstrip("\n").split("\n")
+        if tree
+    ]
+
+
+def _blocks(one: Sequence[str], other: Sequence[str]) -> Iterable[Block]:
+    """What a unified diff of the two would show, block by block."""
+    if not one or not other or len(one) + len(other) > _TOO_MANY_TO_MATCH:
+        same = next(
+            (at for at, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), min(len(one), len(other))
+        )
+        start = max(0, same - _CONTEXT)
+        return [("equal", start, same, start, same), ("replace", same, len(one), same, len(other))]
+    groups = SequenceMatcher(None, one, other, autojunk=False).get_grouped_opcodes(_CONTEXT)
+    return [block for group in groups for block in group]
 
 
 def _by_name(items: list[Any]) -> dict[str, Any] | None:

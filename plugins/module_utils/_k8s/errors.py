@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 
-__all__ = ["ApiError", "Cause", "from_answer", "from_exception", "out_of_time"]
+__all__ = ["ApiError", "Cause", "from_answer", "from_exception", "no_stream", "out_of_time"]
 
 
 # Reasons of a missing answer that a dead site or link has; a wrong name or certificate is a mistake, not an outage.
@@ -118,6 +118,12 @@ def out_of_time(method: str, path: str, *, site: str | None) -> ApiError:
     return ApiError(what, status=0, reason="Timeout", site=site, why="the time is up", hint="give it a longer timeout")
 
 
+def no_stream(path: str, *, site: str | None) -> ApiError:
+    """The error of exec and port-forward where a proxy stands in between."""
+    why, hint = "streams don't go through a proxy", "reach the site's API without the kubeconfig's proxy-url"
+    return ApiError(f"{path} was not opened", status=0, reason="Proxy", site=site, why=why, hint=hint)
+
+
 def _status_object(body: bytes) -> Mapping[str, Any] | None:
     try:
         answer = json.loads(body)
@@ -149,11 +155,15 @@ def _network(error: BaseException, address: str) -> tuple[str, str, str]:
             word = (item.reason or str(item)).replace("_", " ").lower()
             hint = "check that this is an https port of the site's API server and that the client certificate is valid"
             return "TLS", f"no TLS with {address}: {word}", hint
+    names = {type(item).__name__ for item in chain}
+    if "ProxyError" in names:
+        why = "the proxy of the kubeconfig's proxy-url doesn't let us through"
+        return "Proxy", f"{why} to {address}", "is the proxy running, and may it reach the site's API server?"
+    for item in chain:
         if isinstance(item, socket.gaierror):
             return "Name", f"the name in {address} can't be resolved", "check the server's name and the resolver"
         if isinstance(item, ConnectionRefusedError):
             return "Refused", f"{address} refuses connections", "is the cluster running, and is this its address?"
-    names = {type(item).__name__ for item in chain}
     if any(isinstance(item, TimeoutError) for item in chain) or names & {"ConnectTimeoutError", "ReadTimeoutError"}:
         if "ReadTimeoutError" in names or "WebSocketTimeoutException" in names:
             return "Timeout", f"{address} didn't answer in time", "is the API server overloaded, or the timeout short?"

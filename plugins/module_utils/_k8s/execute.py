@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import diffs, ownership
@@ -19,24 +19,29 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import Cause
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Target
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Rules
 
-__all__ = ["Item", "apply", "conflicts", "create", "delete", "kept", "release"]
+__all__ = ["Item", "apply", "conflicts", "create", "delete", "kept", "predicted", "release"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """What was done (in check mode: would be) to one object, and what may be shown of it."""
+    """What was done (in check mode: would be) to one object; ``before`` and ``after`` hold what may be shown of it."""
 
     ref: Ref
     action: str
     reasons: tuple[str, ...] = ()
-    before: str = ""
-    after: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
     uid: str = ""
 
     @property
     def changed(self) -> bool:
         """Whether the cluster is (would be) another one afterwards."""
         return self.action != "unchanged"
+
+    def diff(self) -> dict[str, str]:
+        """The difference as Ansible shows it."""
+        before, after = diffs.texts(self.before, self.after)
+        return {"before_header": str(self.ref), "after_header": str(self.ref), "before": before, "after": after}
 
     def as_dict(self) -> dict[str, Any]:
         """The item as the module returns it."""
@@ -51,19 +56,44 @@ class Item:
 
 def kept(ref: Ref, live: Mapping[str, Any] | None, reasons: tuple[str, ...] = ()) -> Item:
     """An object that nothing is done to."""
-    return Item(ref, "unchanged", reasons, uid=str(live["metadata"].get("uid", "")) if live else "")
+    return Item(ref, "unchanged", reasons, uid=_uid(live))
 
 
-def create(client: Client, target: Target, body: Object, *, predicted: bool, dry_run: bool) -> Item:
-    """Apply an object where none is; ``predicted``: its place isn't there yet, so the server can't be asked."""
-    if predicted:
-        return Item(target.ref, "created", (), after=diffs.as_yaml(diffs.shown(body)))
+def predicted(ref: Ref, action: str, body: Object, why: str) -> Item:
+    """What would be done to an object of which the server can't be asked, for a reason that the item tells."""
+    return Item(ref, action, (why,), after=diffs.shown(body, status="status" in body))
+
+
+def create(client: Client, target: Target, body: Object, *, unasked: str, dry_run: bool) -> Item:
+    """Apply an object where none is; ``unasked`` tells why the server isn't asked, empty if it is.
+
+    A dry run that fails for want of something that an earlier task would have made is a prediction, too.
+    """
+    if unasked:
+        return predicted(target.ref, "created", body, f"predicted: {unasked}")
     try:
         made = client.apply(target.path, body, dry_run=dry_run)
     except ApiError as error:
+        if dry_run and _needs_what_isnt_there(error):
+            return predicted(target.ref, "created", body, f"predicted: what it needs isn't there yet ({error.why})")
         raise named(error, target.ref, "created") from error
-    shown = diffs.as_yaml(diffs.shown(body))
-    return Item(target.ref, "created", (), after=shown, uid="" if dry_run else str(made["metadata"].get("uid", "")))
+    return Item(target.ref, "created", (), after=diffs.shown(body), uid=_uid(made) if not dry_run else "")
+
+
+def _needs_what_isnt_there(error: ApiError) -> bool:
+    """Whether a creation failed for a missing namespace, definition, service account or class."""
+    if error.status == 404:
+        return True
+    why = error.why or ""
+    return error.status == 403 and (
+        any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+        or "error looking up service account" in why
+        or "no PriorityClass with name" in why
+    )
+
+
+def _uid(live: Mapping[str, Any] | None) -> str:
+    return str(live["metadata"].get("uid", "")) if live else ""
 
 
 def apply(
@@ -84,7 +114,7 @@ def apply(
         raise named(error, target.ref, "adopted" if step.adopting else "applied") from error
     status = bool(subresource)
     one, other = diffs.shown(live, status=status), diffs.shown(result, status=status)
-    uid = str(live["metadata"].get("uid", ""))
+    uid = _uid(live)
     if step.adopting:
         action = "adopted"
     elif one == other and ownership.fields_of(live, subresource) == ownership.fields_of(result, subresource):
@@ -95,7 +125,7 @@ def apply(
         action = "configured"
     before, after = diffs.changes(one, other)
     changed = tuple(f"{path} changed" for path in diffs.paths(one, other))
-    return Item(target.ref, action, changed or step.reasons, diffs.as_yaml(before), diffs.as_yaml(after), uid)
+    return Item(target.ref, action, changed or step.reasons, before, after, uid)
 
 
 def _apply(
@@ -153,7 +183,7 @@ def delete(
         client.delete(resource.path(ref.namespace, ref.name), body=options)
     except ApiError as error:
         raise named(error, ref, "deleted") from error
-    return Item(ref, action, reasons, before=diffs.as_yaml(diffs.shown(live)), uid=uid)
+    return Item(ref, action, reasons, before=diffs.shown(live), uid=uid)
 
 
 def release(
@@ -178,7 +208,7 @@ def release(
         raise named(error, ref, "released") from error
     # what was read may be metadata only: then only that is shown
     before, after = diffs.changes(diffs.shown(live), diffs.shown({name: result.get(name) for name in live}))
-    return Item(ref, "configured", reasons, diffs.as_yaml(before), diffs.as_yaml(after), str(live["metadata"]["uid"]))
+    return Item(ref, "configured", reasons, before, after, _uid(live))
 
 
 def _forget(client: Client, path: str, live: Mapping[str, Any], *, dry_run: bool) -> dict[str, Any]:

@@ -5,8 +5,8 @@
 """Kubeconfigs as untrusted input: text in, one :class:`Endpoint` out (used by everything that talks to a cluster).
 
 Accepted: an https server, inline certificates, a bearer token, ``tls-server-name``. Whatever would run a program,
-read another file, send traffic elsewhere or weaken TLS is refused by name. Only the chosen context, its cluster and
-its user are judged: nothing else of the file is ever used.
+read another file, send traffic elsewhere or weaken TLS is refused by name; ``proxy-url`` may be allowed. Only the
+chosen context, its cluster and its user are judged: nothing else of the file is ever used.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _REFUSED = {
     "client-key": "it points at another file; put the content in client-key-data",
     "tokenFile": "it points at another file; put the content in token",
     "insecure-skip-tls-verify": "it would accept any server",
-    "proxy-url": "it would send the traffic through another host",
+    "proxy-url": "it would send the traffic through another host (allow_proxy: true of the module manifests allows it)",
     "username": "basic authentication isn't supported",
     "password": "basic authentication isn't supported",
     "as": "impersonation isn't supported",
@@ -64,9 +64,10 @@ class Endpoint:
     client_key_pem: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     tls_server_name: str | None = None
+    proxy_url: str | None = None
 
 
-def load(path: str, context: str | None) -> Endpoint:
+def load(path: str, context: str | None, *, allow_proxy: bool = False) -> Endpoint:
     """The endpoint that ``context`` (default: the only one) of the kubeconfig file ``path`` describes.
 
     Raises MeshError if the file is missing, unreadable, readable by others, or refused by :func:`parse`.
@@ -87,10 +88,10 @@ def load(path: str, context: str | None) -> Endpoint:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _unusable(path, "it isn't UTF-8 text") from error
-    return parse(text, context, path)
+    return parse(text, context, path, allow_proxy=allow_proxy)
 
 
-def parse(text: str, context: str | None, source: str) -> Endpoint:
+def parse(text: str, context: str | None, source: str, *, allow_proxy: bool = False) -> Endpoint:
     """The endpoint of one context of a kubeconfig's text; ``source`` names the text in errors.
 
     Raises MeshError for what isn't a kubeconfig, for a context that isn't there or isn't chosen, and for every entry
@@ -100,7 +101,7 @@ def parse(text: str, context: str | None, source: str) -> Endpoint:
     name, chosen = _context(config, context, source)
     cluster = _entry(config, "clusters", "cluster", chosen.get("cluster"), source)
     user = _entry(config, "users", "user", chosen.get("user"), source)
-    _refuse(cluster, _HARMLESS_CLUSTER, "cluster", source)
+    _refuse(cluster, _HARMLESS_CLUSTER | ({"proxy-url"} if allow_proxy else set()), "cluster", source)
     _refuse(user, _HARMLESS_USER, "user", source)
     server = _server(cluster.get("server"), source)
     certificate = _pem(user, "client-certificate-data", source)
@@ -122,6 +123,7 @@ def parse(text: str, context: str | None, source: str) -> Endpoint:
         client_key_pem=key,
         token=token,
         tls_server_name=_text(cluster, "tls-server-name", source),
+        proxy_url=_proxy(_text(cluster, "proxy-url", source), source),
     )
 
 
@@ -192,7 +194,8 @@ def _context(config: Mapping[str, Any], wanted: str | None, source: str) -> tupl
             raise _unusable(source, f"it has no context '{wanted}'", hint=f"it has: {names}")
         return wanted, contexts[wanted]
     if len(contexts) > 1:
-        raise _unusable(source, "it has several contexts and none is chosen", hint=f"name one of: {names}")
+        hint = f"set edge_mesh_context (module option context) to one of: {names}"
+        raise _unusable(source, "it has several contexts and none is chosen", hint=hint)
     return next(iter(contexts.items()))
 
 
@@ -236,6 +239,21 @@ def _server(value: object, source: str) -> str:
         raise _unusable(source, f"the server's scheme is '{url.scheme}', only https is accepted")
     if not url.hostname or url.username is not None or url.query or url.fragment or port == 0:
         raise _unusable(source, "the server must be https://host[:port][/path] and nothing else")
+    return value.rstrip("/")
+
+
+def _proxy(value: str | None, source: str) -> str | None:
+    if value is None:
+        return None
+    try:
+        url = urlsplit(value)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and url.path in ("", "/")
+    except ValueError:
+        good = False
+    if not good or not (value.isascii() and value.isprintable()) or " " in value or url.query or url.fragment:
+        raise _unusable(source, "the proxy-url must be http[s]://host[:port] and nothing else")
+    if url.username is not None:
+        raise _unusable(source, "the proxy-url holds a user name, which isn't supported")
     return value.rstrip("/")
 
 

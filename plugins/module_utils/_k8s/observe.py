@@ -85,11 +85,12 @@ def _first_of(failures: list[MeshError]) -> MeshError:
 
 @dataclass(frozen=True)
 class Target:
-    """An object of a call: which, where it is served, and as what it is wished."""
+    """An object of a call: which, where it is served (``served`` False: nowhere yet), and as what it is wished."""
 
     ref: Ref
     resource: Resource
     desired: Object
+    served: bool = True
 
     @property
     def path(self) -> str:
@@ -97,11 +98,14 @@ class Target:
         return self.resource.path(self.ref.namespace, self.ref.name)
 
 
-def resolve(client: Client, objects: Iterable[Object], *, absent: bool, site: str | None) -> list[Target]:
+def resolve(
+    client: Client, objects: Iterable[Object], *, absent: bool, site: str | None, predict: bool = False
+) -> list[Target]:
     """The objects with their REST resources; the API server is asked only for kinds that nothing else tells.
 
-    Raises MeshError for a kind that isn't served (``absent``: such an object is left out, it can't be there), for a
-    namespaced object without a namespace, and for an object that stands twice.
+    Raises MeshError for a kind that isn't served (``absent``: such an object is left out, it can't be there;
+    ``predict``: it is kept as not served), for a namespaced object without a namespace, and for an object that stands
+    twice.
     """
     objects = list(objects)
     known = {**discovery.built_in(), **discovery.from_crds(objects)}
@@ -114,16 +118,21 @@ def resolve(client: Client, objects: Iterable[Object], *, absent: bool, site: st
     for item in objects:
         found = known.get((item["apiVersion"], item["kind"]))
         ref = ref_of(item)
-        if found is None:
-            if absent:
-                continue
+        if found is None and absent:
+            continue
+        if found is None and not predict:
             raise MeshError(
                 f"{ref} can't be applied",
                 site=site,
                 why=f"the cluster doesn't serve {item['apiVersion']} {item['kind']}",
                 hint="install its CustomResourceDefinition first, or in the same call",
             )
-        target = _target(ref, found, item, site)
+        if found is None:
+            # whoever wrote a namespace knows that the kind has one; its plural is never asked for
+            unserved = Resource(item["apiVersion"], item["kind"], "", bool(ref.namespace), prunable=False)
+            target = Target(ref, unserved, item, served=False)
+        else:
+            target = _target(ref, found, item, site)
         if target.ref.identity in targets:
             raise MeshError(f"{target.ref} stands twice", site=site, hint="leave one of them out")
         targets[target.ref.identity] = target
@@ -150,6 +159,7 @@ def read(
     """
     found: dict[tuple[str, str, str, str], Live] = {}
     by_resource: dict[Resource, list[Target]] = defaultdict(list)
+    targets = [target for target in targets if target.served]
     for target in targets:
         by_resource[target.resource].append(target)
     lists = [(resource, group) for resource, group in by_resource.items() if set_name is not None and len(group) > 1]

@@ -18,8 +18,8 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.compare import comp
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref
 
 __all__ = [
-    "Apply", "Create", "Delete", "Keep", "Refuse", "Release", "Rules", "Step", "order", "plan_absent", "plan_present",
-    "plan_status",
+    "Apply", "Create", "Delete", "Keep", "Predict", "Refuse", "Release", "Rules", "Step", "order", "plan_absent",
+    "plan_present", "plan_status",
 ]  # fmt: skip
 
 
@@ -58,6 +58,14 @@ class Apply:
 
 
 @dataclass(frozen=True)
+class Predict:
+    """Check mode only: ``body`` would be applied to something that isn't there yet, so the server can't be asked."""
+
+    body: Object
+    why: str
+
+
+@dataclass(frozen=True)
 class Delete:
     """Delete the object that has this ``uid``."""
 
@@ -80,7 +88,7 @@ class Refuse:
     hint: str
 
 
-Step = Union[Keep, Create, Apply, Delete, Release, Refuse]
+Step = Union[Keep, Create, Apply, Predict, Delete, Release, Refuse]
 
 
 def plan_present(desired: Object, live: Mapping[str, Any] | None, rules: Rules) -> Step:
@@ -106,8 +114,13 @@ def plan_present(desired: Object, live: Mapping[str, Any] | None, rules: Rules) 
     return Apply(body, (*reasons, *notes), adopting=not ours, mend=ours)
 
 
-def plan_status(desired: Object, live: Mapping[str, Any] | None, rules: Rules) -> Step:
-    """What makes the status of ``live`` as ``desired`` says; a status has no labels, and nothing creates its object."""
+def plan_status(desired: Object, live: Mapping[str, Any] | None, rules: Rules, *, check_mode: bool = False) -> Step:
+    """What makes the status of ``live`` as ``desired`` says; a status has no labels, and nothing creates its object.
+
+    In check mode an object may be missing because the task that makes it only said so.
+    """
+    if live is None and check_mode:
+        return Predict(desired, "predicted: the object isn't there yet, so what its status will be can't be known")
     if live is None:
         return Refuse("it isn't there, so its status can't be set", "apply the object itself first")
     fields = ownership.fields_of(live, "status")

@@ -202,8 +202,11 @@ def _containers(status: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 def why_pods(client: Client, live: Mapping[str, Any]) -> str | None:
     """Why the pods of a workload aren't ready: the first one's reason, with its last log lines if it crashes.
 
-    Costs one to three requests; None if there is nothing to say or nothing can be read.
+    Where no pod could even be made (a webhook or a quota refused it), the workload's last warning; of a lone pod what
+    its status doesn't tell. Costs one to three requests; None if there is nothing to say or nothing can be read.
     """
+    if live.get("kind") == "Pod":
+        return _beyond_status(client, live, why_pod(live) or "").removeprefix("; ") or None
     labels = ((live.get("spec") or {}).get("selector") or {}).get("matchLabels")
     if not isinstance(labels, dict) or not labels:
         return None
@@ -215,19 +218,24 @@ def why_pods(client: Client, live: Mapping[str, Any]) -> str | None:
         return None
     for pod in pods:
         why = why_pod(pod)
-        if why is None or _conditions(pod.get("status") or {}).get("Ready", {}).get("status") == "True":
-            continue
-        more = _last_words(client, pod) if "exit code" in why else ""
-        if "ContainerCreating" in why:
-            more = _last_warning(client, pod)
-        return f"pod {pod['metadata']['name']}: {why}{more}"
-    return None
+        if why is not None and _conditions(pod.get("status") or {}).get("Ready", {}).get("status") != "True":
+            return f"pod {pod['metadata']['name']}: {why}{_beyond_status(client, pod, why)}"
+    return None if pods else _last_warning(client, live).removeprefix("; ") or None
 
 
-def _last_warning(client: Client, pod: Mapping[str, Any]) -> str:
-    """The last warning about a pod whose containers aren't even made: a volume, a network; empty if there is none."""
-    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+def _beyond_status(client: Client, pod: Mapping[str, Any], why: str) -> str:
+    """What log and events add to a pod's own reason."""
+    if "exit code" in why:
+        return _last_words(client, pod)
+    return _last_warning(client, pod) if "ContainerCreating" in why else ""
+
+
+def _last_warning(client: Client, item: Mapping[str, Any]) -> str:
+    """The last warning about an object: a volume, a network, a refused pod; empty if there is none."""
+    namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
     chosen = f"involvedObject.name={name},type=Warning"
+    if item.get("kind"):
+        chosen += f",involvedObject.kind={item['kind']}"
     try:
         events = client.list(f"/api/v1/namespaces/{quote(namespace)}/events", fieldSelector=chosen)
     except MeshError:

@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from tests.unit.plugins.module_utils._k8s.fake_api import TOKEN, FakeApi, Server, answering
+from tests.unit.plugins.module_utils._k8s.world import World
 
 
 @dataclass
@@ -120,3 +121,11 @@ def cluster(pki, tmp_path):
     with Client(kubeconfig.load(str(path), None)) as client:
         yield Cluster(str(path), client, unique, api)
     server.close()
+
+
+@pytest.fixture
+def world(cluster):
+    world = World(cluster)
+    yield world
+    for path in (world.webhook_path, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.{world.name}.test"):
+        world.client.delete(path)

@@ -5,12 +5,21 @@
 from __future__ import annotations
 
 import base64
+from difflib import unified_diff
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.diffs import as_yaml, changes, digest, paths, shown
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.diffs import (
+    as_yaml,
+    changes,
+    digest,
+    paths,
+    shown,
+    texts,
+)
 
 SECRET = {
     "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"},
@@ -61,14 +70,50 @@ def test_another_order_of_named_items_is_a_change():
     assert paths(before, after) == [".l"]
 
 
-def test_what_is_too_long_to_read_is_replaced_by_its_digest():
-    text = as_yaml({"kind": "X", "spec": {"versions": [{"schema": "long " * 2000}], "short": 1}})
-    assert len(text) < 400
-    assert "characters, sha256:" in text
-    assert "short: 1" in text
-    many = as_yaml({f"key{number}": "x" * 50 for number in range(1000)})
-    assert many.endswith("\n...\n")
+def test_a_long_object_that_is_created_is_cut_with_the_number_of_lines_left_out():
+    fields = {f"key{number}": "x" for number in range(5000)}
+    before, after = texts({}, {"kind": "X", "fields": fields})
+    lines = after.splitlines()
+    assert before == ""
+    assert len(lines) == 41
+    assert lines[:3] == ["kind: X", "fields:", "  key0: x"]
+    assert lines[-1] == "# ... and 4962 more lines"
+    assert texts({"fields": fields}, {})[1] == ""
+
+
+def test_a_long_object_with_a_short_difference_is_not_cut():
+    text = [f"line {number}" for number in range(300)]
+    other = [*text[:200], "another", *text[201:]]
+    before, after = texts({"data": {"mesh": "\n".join(text)}}, {"data": {"mesh": "\n".join(other)}})
+    assert "more lines" not in before + after
+    assert [(x, y) for x, y in zip(before.splitlines(), after.splitlines(), strict=True) if x != y] == [
+        ("    line 200", "    another")
+    ]
+
+
+@pytest.mark.parametrize("size", [300, 3000])
+def test_a_long_difference_between_long_objects_is_cut_after_its_first_lines(size):
+    text = [f"line {number}" for number in range(size)]
+    other = [*text[:100], *(f"new {number}" for number in range(100)), *text[200:]]
+    before, after = texts({"mesh": "\n".join(text)}, {"mesh": "\n".join(other)})
+    shown_lines = list(unified_diff(before.splitlines(), after.splitlines(), lineterm=""))[3:]
+    assert 35 <= len(shown_lines) <= 48
+    assert "-  line 100" in shown_lines
+    assert "+  new 0" in shown_lines
+    assert shown_lines[-1].startswith(" # ... and ")
+    assert shown_lines[-1].endswith(" more lines")
+
+
+def test_a_very_long_line_is_cut_and_has_a_digest():
+    before, after = texts({"ca": "x" * 9000}, {"ca": "x" * 8999 + "y"})
+    assert len(before) < 300
+    assert "(9004 characters, sha256:" in before
+    assert before != after
+
+
+def test_nothing_to_show_is_nothing():
     assert as_yaml({}) == ""
+    assert texts({}, {}) == ("", "")
 
 
 TREES = st.recursive(
@@ -93,3 +138,10 @@ def test_there_is_a_diff_and_a_path_exactly_if_there_is_a_difference(before, aft
 @given(MAPS)
 def test_what_is_shown_is_yaml(value):
     assert yaml.safe_load(as_yaml(value)) == (value or None)
+
+
+@given(MAPS, MAPS)
+def test_short_trees_are_shown_whole(before, after):
+    one, other = texts(before, after)
+    assert yaml.safe_load(one) == (before or None)
+    assert yaml.safe_load(other) == (after or None)

@@ -97,7 +97,8 @@ def test_several_contexts_need_a_choice():
     document = config()
     document["contexts"].append({"name": "y", "context": {"cluster": "c", "user": "u"}})
     document["current-context"] = "x"
-    assert "several contexts and none is chosen (name one of: x, y)" in refused(document)
+    hint = "(set edge_mesh_context (module option context) to one of: x, y)"
+    assert f"several contexts and none is chosen {hint}" in refused(document)
     assert parsed(document, "y").context == "y"
     assert "no context 'z' (it has: x, y)" in refused(document, "z")
 
@@ -120,6 +121,26 @@ def test_several_contexts_need_a_choice():
 )
 def test_a_server_is_an_https_url_and_nothing_else(server, why):
     assert why in refused(config(cluster={"server": server}))
+
+
+def test_a_proxy_is_refused_with_the_option_that_allows_it():
+    document = config(cluster={"proxy-url": "http://proxy.test:3128/"})
+    assert "'proxy-url' is refused" in refused(document)
+    assert "allow_proxy: true" in refused(document)
+    text = yaml.safe_dump(document)
+    assert parse(text, None, "the-file", allow_proxy=True).proxy_url == "http://proxy.test:3128"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["socks5://proxy.test", "http://", "http://me:pw@proxy.test", "http://proxy.test/path", "http://p?q=1", "http://p:0",
+     "http://[::1", "http://a b"],
+)  # fmt: skip
+def test_an_allowed_proxy_is_an_http_proxy_without_credentials(url):
+    text = yaml.safe_dump(config(cluster={"proxy-url": url}))
+    with pytest.raises(MeshError, match="the proxy-url") as caught:
+        parse(text, None, "the-file", allow_proxy=True)
+    assert "pw" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,19 @@ def test_a_container_that_cant_be_made_is_told_with_the_last_warning():
     assert why_pods(Client(pods=[making]), WORKLOAD) == "pod p: its containers wait: ContainerCreating"
 
 
+def test_pods_that_a_webhook_refuses_are_told_by_the_workloads_warning():
+    refused = {"reason": "FailedCreate", "message": 'failed calling webhook "inject": connection refused'}
+    client = Client(pods=[], events=[refused])
+    assert why_pods(client, WORKLOAD) == 'FailedCreate: failed calling webhook "inject": connection refused'
+    assert client.query == {"fieldSelector": "involvedObject.name=x,type=Warning,involvedObject.kind=Deployment"}
+
+
+def test_a_lone_pods_crash_is_told_with_the_last_words_too():
+    lone = {**pod(CRASHED), "apiVersion": "v1", "kind": "Pod"}
+    assert why_pods(Client(log="no certificate\n"), lone) == "its log ends: no certificate"
+    assert why_pods(Client(), {**pod(container(running={})), "apiVersion": "v1", "kind": "Pod"}) is None
+
+
 def test_where_nothing_can_be_read_nothing_is_said():
     assert why_pods(Client(), WORKLOAD) is None
     assert why_pods(Client(pods=[]), WORKLOAD) is None
