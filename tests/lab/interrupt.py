@@ -22,7 +22,7 @@ from tests.lab.lab import Lab
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a run is cut off: when a task with this ``task`` begins in the play ``play``, and something was ``seen``."""
+    """Where a run is cut off: when a task whose name holds ``task`` begins in a play whose name holds ``play``."""
 
     role: str
     where: str
@@ -87,7 +87,7 @@ def cut_off(lab: Lab, spot: Spot, seen: Callable[[], bool] | None = None, patien
 
 
 def half_files(state: Path) -> list[str]:
-    """The files of a state directory that can't be read as what they are, and keys that don't fit their certificates."""
+    """The files of a state directory that can't be read as what they are, and keys without their certificates."""
     wrong = []
     for path in sorted(path for path in state.rglob("*") if path.is_file() and not path.name.startswith(".")):
         if path.suffix == ".json" or path.name == "artifacts.lock":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A reboot: Docker dies with everything in it, the nodes come back with one another's addresses, one run heals the mesh."""
+"""A reboot: Docker dies with all in it, the nodes come back with one another's addresses, one run heals the mesh."""
 
 from __future__ import annotations
 

@@ -11,11 +11,18 @@ is the server's own; only what depends on something that isn't there yet is pred
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._k8s import execute, observe, ownership, wait
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import (
+    accounts,
+    execute,
+    observe,
+    ownership,
+    strangers,
+    wait,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import ApiError, Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource, from_crds
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref, clean, ref_of
@@ -175,11 +182,18 @@ class _Run:
         for wave in range(_WAVES):
             entries = [entry for entry in zip(targets, steps, strict=True) if order(entry[0].ref) == wave]
             for item in self._work.all(act, entries):
-                done[item.ref.identity] = item
+                done[item.ref.identity] = self._with_pods(item, new_namespaces)
             made = [target for target, _step in entries if target.ref in coming and target.ref.kind != "Namespace"]
             if made and not self._request.check_mode:
                 self._wait_for(made, self._request.until, "established")
         return done
+
+    def _with_pods(self, item: Item, new_namespaces: set[str]) -> Item:
+        """The item; a service account that had to be made anew takes its pods with it."""
+        if item.ref.kind != "ServiceAccount" or item.action != "created" or item.ref.namespace in new_namespaces:
+            return item
+        done = accounts.replace_pods(self._client, item.ref, dry_run=self._request.check_mode)
+        return replace(item, reasons=(*item.reasons, done)) if done else item
 
     def _create(self, target: Target, step: Create, unasked: str) -> Item:
         """Create an object; one whose definition or namespace is new may meet a server that doesn't know it yet.
@@ -246,9 +260,9 @@ class _Run:
             step = plan_absent(live, self._request.rules.set_name, why=why)
             dry_run = self._request.check_mode
             if live is not None and isinstance(step, Delete):
-                foreign = self._foreign_instances(ref, resource, live, going)
+                foreign = strangers.living_on(self._client, ref, resource, live, going)
                 if foreign:
-                    return execute.kept(ref, live, (f"kept: {len(foreign)} objects of it aren't ours ({foreign[0]})",))
+                    return self._spare(ref, resource, live, foreign)
                 return execute.delete(self._client, ref, resource, live, step.reasons, action=action, dry_run=dry_run)
             if live is not None and isinstance(step, Release):
                 return execute.release(self._client, ref, resource, live, step.reasons, dry_run=dry_run)
@@ -259,20 +273,12 @@ class _Run:
                 items[item.ref.identity] = item
         return [items[ref.identity] for ref, _resource, _live in found]
 
-    def _foreign_instances(
-        self, ref: Ref, resource: Resource, live: Live, going: set[tuple[str, str, str, str]]
-    ) -> list[Ref]:
-        """For a definition of ours: the custom resources that would die with it and aren't ours to delete."""
-        if ref.kind != "CustomResourceDefinition":
-            return []
-        whole = live if "spec" in live else self._client.get(resource.path("", ref.name))
-        if whole is None:
-            return []
-        return [
-            ref_of(item)
-            for item in observe.crd_instances(self._client, whole)
-            if ref_of(item).identity not in going and ownership.origin_of(item) != "created"
-        ]
+    def _spare(self, ref: Ref, resource: Resource, live: Live, foreign: Sequence[Ref]) -> Item:
+        """Let an object of ours live for what others have on it; a namespace loses what made it a part of the mesh."""
+        why = f"kept: {len(foreign)} objects in it aren't ours ({foreign[0]})"
+        if ref.kind != "Namespace":
+            return execute.kept(ref, live, (why,))
+        return execute.release(self._client, ref, resource, live, (why,), dry_run=self._request.check_mode)
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 

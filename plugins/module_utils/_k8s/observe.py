@@ -20,11 +20,13 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import ApiEr
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref, ref_of
 
-__all__ = ["Parallel", "Target", "crd_instances", "labelled", "members", "read", "resolve"]
+__all__ = [
+    "METADATA_ONLY", "NEVER_MEMBERS", "Parallel", "Target", "crd_instances", "labelled", "members", "read", "resolve",
+]  # fmt: skip
 
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # kinds that a person never puts into a set; the first two exist by the thousands
-_NEVER_MEMBERS = frozenset({"Event", "ControllerRevision", "ComponentStatus", "CSINode", "CSIStorageCapacity"})
+NEVER_MEMBERS = frozenset({"Event", "ControllerRevision", "ComponentStatus", "CSINode", "CSIStorageCapacity"})
 
 Live = Mapping[str, Any]
 Argument = TypeVar("Argument")
@@ -203,7 +205,7 @@ def labelled(client: Client, work: Parallel, selector: str) -> list[tuple[Resour
     """
     kinds: dict[tuple[str, str], Resource] = {}
     for resource in discovery.discover(client):
-        if resource.prunable and resource.kind not in _NEVER_MEMBERS:
+        if resource.prunable and resource.kind not in NEVER_MEMBERS:
             kinds.setdefault((resource.group, resource.plural), resource)
 
     def listed(resource: Resource) -> list[tuple[Resource, Live]]:
@@ -212,7 +214,7 @@ def labelled(client: Client, work: Parallel, selector: str) -> list[tuple[Resour
                 "GET",
                 resource.path(),
                 query={"labelSelector": selector},
-                accept=_METADATA_ONLY,
+                accept=METADATA_ONLY,
             )
         except ApiError as error:
             if error.status in (403, 404, 405, 503):
@@ -229,7 +231,7 @@ def crd_instances(client: Client, definition: Live) -> list[Live]:
     served = sorted(discovery.from_crds([definition]).values())
     for resource in served[:1]:
         try:
-            answer = client.call("GET", resource.path(), accept=_METADATA_ONLY)
+            answer = client.call("GET", resource.path(), accept=METADATA_ONLY)
         except ApiError as error:
             if error.status == 404:
                 return []
