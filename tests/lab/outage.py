@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A machine that goes down: Docker and all its containers killed, started again, with the nodes' addresses changed."""
+"""Outages: a site whose API is dropped, and a machine that goes down with Docker and all its containers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ from tests.lab.interrupt import descendants
 from tests.lab.lab import MESH, NAMES, ROOT, docker, node, wait_until
 from tools.lab_host import daemon
 from tools.lab_host.host import Paths
+
+# From outside only: the node itself goes on talking to its API.
+_DROP = ("INPUT", "-i", "eth0", "-p", "tcp", "--dport", "6443", "-j", "DROP")
+
+
+def cut(site: str) -> None:
+    """Drop what comes for the site's API from outside; nothing is refused."""
+    docker("exec", node(site), "iptables", "-I", *_DROP)
+
+
+def mend(site: str) -> None:
+    """Let everybody in again; fine for a site that isn't cut."""
+    command = ["docker", "exec", node(site), "iptables", "-D", *_DROP]
+    while subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0:
+        continue
 
 
 def addresses() -> dict[str, str]:

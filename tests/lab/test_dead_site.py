@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.lab import EDGES, NAMES, SITES, Lab, Played, docker, node, wait_until
+from tests.lab import outage
+from tests.lab.lab import EDGES, NAMES, SITES, Lab, Played
 
 DEAD, ALIVE = EDGES
 GATEWAY = ("deployment", "istio-eastwestgateway", "-n", "istio-system")
-# From outside only: the node itself goes on talking to its API.
-DROP = ("INPUT", "-i", "eth0", "-p", "tcp", "--dport", "6443", "-j", "DROP")
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +23,11 @@ def half_dead_run(lab: Lab, second_run: Played) -> Iterator[Played]:
     assert second_run.rc == 0
     for site in EDGES:
         lab.kubectl(site, "delete", *GATEWAY)
-    docker("exec", node(DEAD), "iptables", "-I", *DROP)
+    outage.cut(DEAD)
     try:
         yield lab.play("site.yml")
     finally:
-        docker("exec", node(DEAD), "iptables", "-D", *DROP)
+        outage.mend(DEAD)
 
 
 def test_the_run_ends_with_a_failure_and_a_table(half_dead_run: Played) -> None:
@@ -57,12 +56,8 @@ def test_the_other_edge_is_mended(lab: Lab, half_dead_run: Played) -> None:
 
 def test_the_next_run_finishes_the_rest(lab: Lab, half_dead_run: Played) -> None:
     assert half_dead_run.rc != 0
-    docker("exec", node(DEAD), "iptables", "-D", *DROP)
-    try:
-        wait_until(lambda: lab.kubectl(DEAD, "get", "--raw", "/readyz") == "ok", f"the API of {DEAD}")
-        rest = lab.play("site.yml")
-    finally:
-        docker("exec", node(DEAD), "iptables", "-I", *DROP)  # the fixture takes it away
+    outage.mend(DEAD)
+    rest = lab.play("site.yml")
     assert rest.rc == 0
     assert {site.name: rest.hosts[f"{site.name}-machine"]["changed"] for site in SITES} == {
         site.name: int(site.name == DEAD) for site in SITES

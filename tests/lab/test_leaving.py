@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.lab import outage
 from tests.lab.holdings import name_of
-from tests.lab.lab import EDGES, PRIMARY, Lab, Played, docker, node
-from tests.lab.test_dead_site import DROP
+from tests.lab.lab import EDGES, PRIMARY, Lab, Played, docker, node, write_inventory
 
 HUB, SHOP = "store-1", "kiosk"  # the second mesh's names for the two edges of the first
 CLUSTER = {HUB: EDGES[0], SHOP: EDGES[1]}
@@ -65,11 +65,11 @@ def test_what_cant_be_retired_is_refused(lab: Lab, arguments: tuple[str, ...], e
 def dead(lab: Lab, second_run: Played) -> Iterator[Played]:
     """A site is retired while its API is dropped."""
     assert second_run.rc == 0
-    docker("exec", node(EDGES[1]), "iptables", "-I", *DROP)
+    outage.cut(EDGES[1])
     try:
         yield retire(lab, EDGES[1])
     finally:
-        docker("exec", node(EDGES[1]), "iptables", "-D", *DROP)
+        outage.mend(EDGES[1])
 
 
 def test_a_dead_site_is_cleaned_on_the_primary(lab: Lab, dead: Played) -> None:
@@ -92,28 +92,9 @@ def test_what_the_dead_site_still_has_is_listed(lab: Lab, dead: Played) -> None:
 @pytest.fixture(scope="module")
 def left(lab: Lab, dead: Played) -> dict[str, Played]:
     """Both edges leave; the dead one has come back."""
-    docker("exec", node(EDGES[1]), "iptables", "-D", *DROP)
-    try:
-        assert dead.rc == 0
-        return {site: retire(lab, site) for site in EDGES}
-    finally:
-        docker("exec", node(EDGES[1]), "iptables", "-I", *DROP)
-        docker("exec", node(EDGES[1]), "iptables", "-D", *DROP)
-        docker(
-            "exec",
-            node(EDGES[1]),
-            "iptables",
-            "-I",
-            "INPUT",
-            "-i",
-            "eth0",
-            "-p",
-            "tcp",
-            "--dport",
-            "6443",
-            "-j",
-            "ACCEPT",
-        )
+    assert dead.rc == 0
+    outage.mend(EDGES[1])
+    return {site: retire(lab, site) for site in EDGES}
 
 
 @pytest.mark.parametrize("site", EDGES)
@@ -132,3 +113,135 @@ def test_retiring_again_changes_nothing(lab: Lab, left: dict[str, Played]) -> No
     assert left
     again = retire(lab, EDGES[0])
     assert (again.rc, again.changed) == (0, 0), again.output[-4000:]
+
+
+# -- the second mesh, of clusters that are there already ---------------------------------------------------------------
+
+DEFINITION = "CustomResourceDefinition virtualservices.networking.istio.io"
+ADOPTED = ("Namespace istio-system", "Namespace sample", DEFINITION)
+FOREIGN = (*ADOPTED, "VirtualService shop/theirs", "ConfigMap istio-system/theirs", "ConfigMap sample/theirs")
+
+
+def stranger(kind: str, namespace: str, name: str, **more: Any) -> dict[str, Any]:
+    """An object that somebody else made before us."""
+    group = {"VirtualService": "networking.istio.io/v1"}.get(kind, "v1")
+    metadata = {"name": name, "labels": {"team": "shop"}, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": group, "kind": kind, "metadata": metadata, **more}
+
+
+@pytest.fixture(scope="module")
+def second(lab: Lab, left: dict[str, Played]) -> Lab:
+    """An inventory of provider `existing` over the clusters that left, with others' things at the edge."""
+    assert all(played.rc == 0 for played in left.values())
+    found = Lab(lab.inventory.parent / "second")
+    sites = {
+        name: {
+            "edge_mesh_kubeconfig": str(lab.kubeconfig(cluster)),
+            "edge_mesh_gateway_addresses": [lab.address(cluster)],
+        }
+        for name, cluster in CLUSTER.items()
+    }
+    common = {"edge_mesh_provider": "existing", "edge_mesh_artifacts": "build"}
+    write_inventory(found.inventory, "second", sites, (HUB,), common)
+    definition = json.loads(lab.kubectl(PRIMARY, "get", "crd", "virtualservices.networking.istio.io", "-o", "json"))
+    bare = {
+        "apiVersion": definition["apiVersion"], "kind": definition["kind"],
+        "metadata": {"name": definition["metadata"]["name"], "labels": {"team": "shop"}}, "spec": definition["spec"],
+    }  # fmt: skip
+    lab.kubectl(CLUSTER[SHOP], "create", "-f", "-", stdin=json.dumps(bare))
+    lab.kubectl(CLUSTER[SHOP], "wait", "--for=condition=Established", "crd/virtualservices.networking.istio.io")
+    things = [
+        stranger("Namespace", "", "istio-system"),
+        stranger("Namespace", "", "sample"),
+        stranger("Namespace", "", "shop"),
+        stranger("ConfigMap", "istio-system", "theirs", data={"a": "1"}),
+        stranger("ConfigMap", "sample", "theirs", data={"a": "1"}),
+        stranger("VirtualService", "shop", "theirs", spec={"hosts": ["x.example"], "http": [
+            {"route": [{"destination": {"host": "x.example"}}]}]}),
+    ]  # fmt: skip
+    for thing in things:
+        lab.kubectl(CLUSTER[SHOP], "create", "-f", "-", stdin=json.dumps(thing))
+    return found
+
+
+@pytest.fixture(scope="module")
+def theirs(lab: Lab, second: Lab) -> dict[str, dict[str, Any]]:
+    """Others' things as they were before the second mesh."""
+    assert second.inventory.exists()
+    found = everything(lab, CLUSTER[SHOP])
+    return {name: found[name] for name in FOREIGN}
+
+
+@pytest.fixture(scope="module")
+def planned(second: Lab, theirs: dict[str, dict[str, Any]]) -> Played:
+    """The plan for clusters without Istio."""
+    assert theirs
+    return second.play("site.yml", "--check", "--diff")
+
+
+@pytest.fixture(scope="module")
+def adopted(second: Lab, planned: Played) -> Played:
+    """The main job on clusters that were there before; sample apps too, into a namespace that somebody has."""
+    assert planned.output
+    return second.play("site.yml", "-e", "edge_mesh_sample_apps=true")
+
+
+def test_a_plan_for_clusters_without_istio_fails_nowhere_and_changes_nothing(
+    lab: Lab, planned: Played, theirs: dict[str, dict[str, Any]]
+) -> None:
+    assert planned.rc == 0, planned.output[-6000:]
+    assert planned.changed > 0
+    assert "PRIVATE KEY" not in planned.output
+    assert len(planned.output.splitlines()) < 6000
+    now = everything(lab, CLUSTER[SHOP])
+    assert {name: now[name]["metadata"]["resourceVersion"] for name in theirs} == {
+        name: item["metadata"]["resourceVersion"] for name, item in theirs.items()
+    }
+    assert of_the_mesh(lab, CLUSTER[HUB]) == []
+
+
+def test_a_kubeconfig_is_all_that_a_site_needs(adopted: Played, second: Lab) -> None:
+    assert adopted.rc == 0, adopted.output[-6000:]
+    proven = second.play("verify.yml", "-e", "edge_mesh_sample_apps=true")
+    assert proven.rc == 0, proven.output[-6000:]
+    again = second.play("site.yml", "-e", "edge_mesh_sample_apps=true")
+    assert (again.rc, again.changed) == (0, 0), again.output[-4000:]
+
+
+def test_without_sample_apps_verify_brings_probes_and_takes_them_away(lab: Lab, adopted: Played, second: Lab) -> None:
+    assert adopted.rc == 0
+    before = everything(lab, CLUSTER[SHOP]).keys()
+    proven = second.play("verify.yml")
+    assert proven.rc == 0, proven.output[-6000:]
+    assert "Namespace edge-mesh-verify" not in everything(lab, CLUSTER[SHOP])
+    assert {name for name in before if name.startswith("Deployment ")} <= everything(lab, CLUSTER[SHOP]).keys()
+
+
+def test_an_existing_cluster_is_never_deleted_and_loses_only_what_we_made(
+    lab: Lab, adopted: Played, second: Lab, theirs: dict[str, dict[str, Any]]
+) -> None:
+    assert adopted.rc == 0
+    retired = retire(second, SHOP, "-e", "edge_mesh_delete_cluster=true")
+    assert retired.rc == 0, retired.output[-6000:]
+    now = everything(lab, CLUSTER[SHOP])
+    for name, item in theirs.items():
+        assert now[name]["metadata"]["uid"] == item["metadata"]["uid"], name
+        assert now[name].get("spec") == item.get("spec"), name
+        assert now[name]["metadata"].get("annotations") == item["metadata"].get("annotations"), name
+        assert now[name]["metadata"]["labels"] == item["metadata"]["labels"], name
+    kept = {row["step"] for row in second.report("retire")["results"] if row["result"] == "kept"}
+    assert DEFINITION in kept
+    gone = [name for name in of_the_mesh(lab, CLUSTER[SHOP]) if name not in theirs]
+    assert gone == []
+
+
+def test_a_primary_without_sites_can_be_retired_and_its_ca_stays_here(lab: Lab, second: Lab, adopted: Played) -> None:
+    assert adopted.rc == 0
+    inventory = second.inventory / "hosts.yml"
+    only = {HUB: {"edge_mesh_kubeconfig": str(lab.kubeconfig(CLUSTER[HUB])),
+                  "edge_mesh_gateway_addresses": [lab.address(CLUSTER[HUB])]}}  # fmt: skip
+    write_inventory(inventory.parent, "second", only, (HUB,), {"edge_mesh_provider": "existing"})
+    retired = retire(second, HUB)
+    assert retired.rc == 0, retired.output[-6000:]
+    assert of_the_mesh(lab, CLUSTER[HUB]) == []
+    assert (second.state / f"ca/{HUB}/ca-key.pem").exists()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Repair: an object of every kind is deleted, and one of every kind is changed by hand; a run mends these and nothing else.
+"""Repair: an object of every kind is deleted, one of every kind is changed by hand, and a run mends exactly these.
 
 Damage of one table is done at once and mended by one run: what must not change is then seen over many kinds, too.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,7 +122,7 @@ class Round:
 
 
 @pytest.fixture(scope="module")
-def rounds(lab: Lab, second_run: Played) -> Iterator[Callable[[str], Round]]:
+def rounds(lab: Lab, second_run: Played) -> Callable[[str], Round]:
     """Damages and mends, each once."""
     assert second_run.rc == 0
     done: dict[str, Round] = {}
@@ -138,7 +138,7 @@ def rounds(lab: Lab, second_run: Played) -> Iterator[Callable[[str], Round]]:
             done[name].after = {site: held(lab, site) for site in NAMES}
         return done[name]
 
-    yield get
+    return get
 
 
 def settled(lab: Lab) -> bool:
@@ -188,9 +188,8 @@ def test_nothing_else_is_touched(rounds: Callable[[str], Round], name: str) -> N
         if found.before[site].get(what) != found.after[site].get(what)
     }
     # A new credential lives in a Secret of its own at the site.
-    tokens = {
-        (site, what) for site, what in touched if re.match(r"Secret istio-system/istio-reader-edge-mesh-token", what)
-    }
+    token = re.compile(r"Secret istio-system/istio-reader-edge-mesh-token")
+    tokens = {(site, what) for site, what in touched if token.match(what)}
     assert tokens if name == "credentials" else not tokens
     assert touched - tokens <= damaged
 
