@@ -109,7 +109,8 @@ class _Run:
         steps = self._plan(targets, {name: item for name, item in live.items() if name not in leaving})
         if leaving and not request.check_mode:
             self._until_gone(
-                [(target, live[target.ref.identity]) for target in targets if target.ref.identity in leaving]
+                [(target, live[target.ref.identity]) for target in targets if target.ref.identity in leaving],
+                request.until,
             )
         done = self._waves(targets, steps, live, set(leaving))
         self._report.items = [done[target.ref.identity] for target in targets]
@@ -251,7 +252,8 @@ class _Run:
             gone = {item.ref.identity for item in self._report.items if item.action in ("deleted", "pruned")}
             self._until_gone(
                 [(Target(ref, resource, {}), item) for ref, resource, item in found
-                 if item is not None and ref.identity in gone]
+                 if item is not None and ref.identity in gone],
+                min(self._clock.now() + request.wait_seconds, request.until),
             )  # fmt: skip
         return self._report
 
@@ -298,25 +300,27 @@ class _Run:
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
-    def _until_gone(self, leaving: Sequence[tuple[Target, Live]]) -> None:
+    def _until_gone(self, leaving: Sequence[tuple[Target, Live]], until: float) -> None:
         """Wait until objects that are being deleted are gone, or made anew under their name."""
         left = list(leaving)
-        until = self._request.until
+        last: Live = {}
 
         def check() -> bool:
+            nonlocal last
             answers = self._work.all(lambda entry: self._client.get(entry[0].path), left)
-            left[:] = [
-                entry for entry, now in zip(left, answers, strict=True)
+            still = [
+                (entry, now) for entry, now in zip(left, answers, strict=True)
                 if now is not None and now["metadata"].get("uid") == entry[1]["metadata"].get("uid")
             ]  # fmt: skip
+            left[:] = [entry for entry, _now in still]
+            last = still[0][1] if still else {}
             return not left
 
         if left and not wait.poll(check, until=until, clock=self._clock):
-            now = self._client.get(left[0][0].path) or {}
             raise MeshError(
                 f"{left[0][0].ref} isn't gone in time",
                 site=self._client.site,
-                why=_why_still_there(now) + (f"; and {len(left) - 1} more" if len(left) > 1 else ""),
+                why=_why_still_there(last) + (f"; and {len(left) - 1} more" if len(left) > 1 else ""),
                 hint="look for a finalizer whose controller is gone",
             )
 
