@@ -188,7 +188,8 @@ def handle(call: Call) -> Outcome:
 
 def _secret(options: Mapping[str, Any], timeout: int, now: datetime) -> dict[str, Any]:
     namespace, name = options["namespace"], options["name"]
-    with Client(load(options["kubeconfig"], options["context"]), timeout=timeout) as client:
+    endpoint = load(options["kubeconfig"], options["context"])
+    with Client(endpoint, timeout=timeout, site=endpoint.context) as client:
         found = client.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
     data = None if found is None else found.get("data") or {}
     return of_secret(data, f"secret {namespace}/{name}", now)

@@ -122,7 +122,7 @@ _SECRETS = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/secrets"
 def handle(call: Call) -> Outcome:
     """List the remote secrets; raises MeshError if the primary can't be asked."""
     endpoint = load(call.params["primary"]["kubeconfig"], call.params["primary"]["context"] or None)
-    with Client(endpoint, timeout=call.params["timeout"]) as api:
+    with Client(endpoint, timeout=call.params["timeout"], site=endpoint.context) as api:
         found = describe(api.list(_SECRETS, labelSelector=f"{MULTICLUSTER_LABEL}=true"))
         requests = api.requests
     wanted = call.params["cluster"]

@@ -106,6 +106,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Is
 ARGUMENTS: dict[str, Any] = {
     "kubeconfig": {"type": "path", "required": True},
     "context": {"type": "str"},
+    "allow_proxy": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 60},
     "site": {"type": "str"},
     "root": {"type": "str", "default": ""},
@@ -171,7 +172,7 @@ def clean(api: Client, root: str, *, check_mode: bool) -> list[str]:
 def handle(call: Call) -> Outcome:
     """Clean if asked to, then list; raises MeshError if the cluster can't be asked."""
     params = call.params
-    endpoint = load(params["kubeconfig"], params["context"])
+    endpoint = load(params["kubeconfig"], params["context"], allow_proxy=params["allow_proxy"])
     with Client(endpoint, timeout=min(params["timeout"], 30), site=params["site"]) as api:
         removed = clean(api, params["root"], check_mode=call.check_mode) if params["clean"] else []
         found: list[Remnant] = []

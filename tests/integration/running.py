@@ -68,7 +68,8 @@ def play(
     """Run tasks on the implicit localhost by ``ansible-playbook``, with its files below ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
     playbook, log, results = directory / "play.yml", directory / "ansible.log", directory / "results.json"
-    book = {"hosts": "localhost", "gather_facts": False, "vars": dict(variables or {}), "tasks": list(tasks)}
+    given = {"ansible_python_interpreter": sys.executable, **(variables or {})}
+    book = {"hosts": "localhost", "gather_facts": False, "vars": given, "tasks": list(tasks)}
     playbook.write_text(yaml.safe_dump([book], sort_keys=False), encoding="utf-8")
     settings = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),

@@ -18,7 +18,7 @@ from tests.integration.running import ROOT, run_module
 from tests.integration.site import Answer, Site
 
 # Where the contract of a module is tested, and why not here.
-HERE = {"manifests", "mesh_ca", "remote_secret"}
+HERE = {"manifests", "mesh_ca", "remote_secret", "site_remnants"}
 READ_ONLY = {
     "mesh_ca_info", "mesh_traffic", "remote_secret_info", "site_checks", "site_cluster_info", "sites", "xds_health",
 }  # fmt: skip
@@ -117,6 +117,27 @@ def test_mesh_ca(tmp_path: Path) -> None:
         assert len(step.predicted["intermediates"]) == len(step.done["intermediates"])
     assert [each["action"] for each in steps[2].done["intermediates"]] == ["kept", "issued"]
     assert "PRIVATE KEY" not in str(steps)
+
+
+def test_site_remnants(site: Site) -> None:
+    """It only takes away, so its steps are the last ones: clean, and clean again."""
+    root = (
+        "-----BEGIN CERTIFICATE-----\n"
+        + base64.b64encode(site.name.encode()).decode()
+        + "\n-----END CERTIFICATE-----\n"
+    )
+    path = f"{site.path}/configmaps/istio-ca-root-cert"
+    site.apply(site.path, site.namespace, "setup")
+    site.apply(path, site.object("ConfigMap", "istio-ca-root-cert", data={"root-cert.pem": root}), "pilot-discovery")
+    options = {"kubeconfig": str(site.plane.kubeconfig), "site": site.name, "root": root, "clean": True}
+    predicted = site.run("site_remnants", check=True, **options)
+    assert predicted["changed"]
+    assert site.get(path) is not None
+    done = site.run("site_remnants", **options)
+    assert done["changed"]
+    assert site.get(path) is None
+    assert not site.run("site_remnants", check=True, **options)["changed"]
+    assert not site.run("site_remnants", **options)["changed"]
 
 
 @pytest.fixture

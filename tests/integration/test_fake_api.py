@@ -19,7 +19,7 @@ from tests.integration.running import ROOT, environment
 SHARED = "tests/unit/plugins/module_utils/_k8s"
 
 
-@pytest.mark.parametrize("file", ["test_converge.py", "test_converge_check.py"])
+@pytest.mark.parametrize("file", ["test_converge.py", "test_converge_check.py", "test_strangers.py"])
 def test_what_holds_for_the_fake_api_holds_for_a_real_one(
     control_plane: ControlPlane, tmp_path: Path, file: str
 ) -> None:

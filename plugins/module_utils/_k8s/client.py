@@ -121,6 +121,8 @@ class Client:
         found = self.call("GET", path, query=query)
         kind = str(found.get("kind", "")).removesuffix("List")
         items: list[dict[str, Any]] = found.get("items") or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) and "metadata" in item for item in items):
+            raise errors.strange("GET", path, server=self.endpoint.server, site=self.site)
         for item in items:
             item.setdefault("apiVersion", found.get("apiVersion"))
             item.setdefault("kind", kind)
@@ -218,7 +220,7 @@ class Client:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Any:
-        """One request with a JSON answer; ``body`` is anything that JSON can hold."""
+        """One request with a JSON answer, which is an object; ``body`` is anything that JSON can hold."""
         headers = {"Accept": accept}
         content = None
         if body is not None:
@@ -226,9 +228,12 @@ class Client:
             content = json.dumps(body, separators=(",", ":")).encode()
         answer = self._send(method, path, query or {}, content, headers)
         try:
-            return json.loads(answer)
+            found = json.loads(answer)
         except ValueError:
             raise errors.from_answer(method, path, 200, answer, server=self.endpoint.server, site=self.site) from None
+        if not isinstance(found, dict):
+            raise errors.strange(method, path, server=self.endpoint.server, site=self.site)
+        return found
 
     def _send(
         self, method: str, path: str, query: Mapping[str, Any], content: bytes | None, headers: Mapping[str, str]

@@ -28,6 +28,7 @@ _IDENTITY = ("apiVersion", "kind")
 _FILLED_IN: Mapping[tuple[str, str], Any] = {
     ("rules", "scope"): "*",
     ("ports", "protocol"): "TCP",
+    ("ports", "name"): "",
     ("fieldRef", "apiVersion"): "v1",
     ("endpoints", "conditions"): {},
 }

@@ -10,7 +10,7 @@ is the server's own; only what depends on something that isn't there yet is pred
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,7 +109,8 @@ class _Run:
         steps = self._plan(targets, {name: item for name, item in live.items() if name not in leaving})
         if leaving and not request.check_mode:
             self._until_gone(
-                [(target, live[target.ref.identity]) for target in targets if target.ref.identity in leaving]
+                [(target, live[target.ref.identity]) for target in targets if target.ref.identity in leaving],
+                request.until,
             )
         done = self._waves(targets, steps, live, set(leaving))
         self._report.items = [done[target.ref.identity] for target in targets]
@@ -154,29 +155,26 @@ class _Run:
             target.ref for target, step in zip(targets, steps, strict=True)
             if isinstance(step, Create) and target.ref.kind in ("Namespace", "CustomResourceDefinition")
         }  # fmt: skip
-        definitions = [target.desired for target in targets if target.ref in coming]
-        new_kinds = {(resource.group, resource.kind) for resource in from_crds(definitions).values()}
+        # kinds, in a version, that a definition of this call will serve and the server doesn't yet
+        new_kinds = from_crds([target.desired for target in targets]).keys() - from_crds(live.values()).keys()
         new_namespaces = {ref.name for ref in coming if ref.kind == "Namespace"}
 
         def act(entry: tuple[Target, Step]) -> Item:
             target, step = entry
             there = live.get(target.ref.identity)
+            unasked = ""
+            if target.ref.namespace in new_namespaces:
+                unasked = f"its namespace {target.ref.namespace} isn't there yet"
+            elif not target.served or (target.ref.api_version, target.ref.kind) in new_kinds:
+                unasked = f"the cluster doesn't serve {target.ref.api_version} {target.ref.kind} yet"
             if isinstance(step, Create):
-                unasked = ""
-                if target.ref.namespace in new_namespaces:
-                    unasked = f"its namespace {target.ref.namespace} isn't there yet"
-                elif not target.served or (target.ref.group, target.ref.kind) in new_kinds:
-                    unasked = f"the cluster doesn't serve {target.ref.api_version} {target.ref.kind} yet"
-                elif target.ref.identity in leaving:
-                    unasked = "the one that is there is being deleted"
+                if target.ref.identity in leaving:
+                    unasked = unasked or "the one that is there is being deleted"
                 return self._create(target, step, unasked)
             if isinstance(step, Predict):
                 return execute.predicted(target.ref, "configured", step.body, step.why)
             if isinstance(step, Apply) and there is not None:
-                return execute.apply(
-                    self._client, target, step, there, self._request.rules,
-                    subresource=self._request.subresource, dry_run=self._request.check_mode,
-                )  # fmt: skip
+                return self._apply(target, step, there, unasked)
             return execute.kept(target.ref, there, step.reasons if isinstance(step, Keep) else ())
 
         for wave in range(_WAVES):
@@ -202,14 +200,33 @@ class _Run:
         """
         if self._request.check_mode:
             return execute.create(self._client, target, step.body, unasked=unasked, dry_run=True)
+        return self._insist(
+            lambda: execute.create(self._client, target, step.body, unasked="", dry_run=False), bool(unasked)
+        )
+
+    def _apply(self, target: Target, step: Apply, there: Live, unasked: str) -> Item:
+        """Apply over what is there, also in a version that its definition serves only since a moment."""
+        request = self._request
+        if request.check_mode and unasked:
+            return execute.predicted(target.ref, "configured", step.body, f"predicted: {unasked}")
+        return self._insist(
+            lambda: execute.apply(
+                self._client, target, step, there, request.rules, subresource=request.subresource,
+                dry_run=request.check_mode,
+            ),
+            bool(unasked),
+        )  # fmt: skip
+
+    def _insist(self, send: Callable[[], Item], fresh: bool) -> Item:
+        """Send, and if what it stands on is ``fresh`` send again for up to ten seconds while the answer is 404."""
         until = min(self._request.until, self._clock.now() + 10)
         made: list[Item] = []
 
         def attempt() -> bool:
             try:
-                made.append(execute.create(self._client, target, step.body, unasked="", dry_run=False))
+                made.append(send())
             except ApiError as error:
-                if not (unasked and error.status == 404 and self._clock.now() < until):
+                if not (fresh and error.status == 404 and self._clock.now() < until):
                     raise
             return bool(made)
 
@@ -235,7 +252,8 @@ class _Run:
             gone = {item.ref.identity for item in self._report.items if item.action in ("deleted", "pruned")}
             self._until_gone(
                 [(Target(ref, resource, {}), item) for ref, resource, item in found
-                 if item is not None and ref.identity in gone]
+                 if item is not None and ref.identity in gone],
+                min(self._clock.now() + request.wait_seconds, request.until),
             )  # fmt: skip
         return self._report
 
@@ -282,25 +300,27 @@ class _Run:
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
-    def _until_gone(self, leaving: Sequence[tuple[Target, Live]]) -> None:
+    def _until_gone(self, leaving: Sequence[tuple[Target, Live]], until: float) -> None:
         """Wait until objects that are being deleted are gone, or made anew under their name."""
         left = list(leaving)
-        until = self._request.until
+        last: Live = {}
 
         def check() -> bool:
+            nonlocal last
             answers = self._work.all(lambda entry: self._client.get(entry[0].path), left)
-            left[:] = [
-                entry for entry, now in zip(left, answers, strict=True)
+            still = [
+                (entry, now) for entry, now in zip(left, answers, strict=True)
                 if now is not None and now["metadata"].get("uid") == entry[1]["metadata"].get("uid")
             ]  # fmt: skip
+            left[:] = [entry for entry, _now in still]
+            last = still[0][1] if still else {}
             return not left
 
         if left and not wait.poll(check, until=until, clock=self._clock):
-            now = self._client.get(left[0][0].path) or {}
             raise MeshError(
                 f"{left[0][0].ref} isn't gone in time",
                 site=self._client.site,
-                why=_why_still_there(now) + (f"; and {len(left) - 1} more" if len(left) > 1 else ""),
+                why=_why_still_there(last) + (f"; and {len(left) - 1} more" if len(left) > 1 else ""),
                 hint="look for a finalizer whose controller is gone",
             )
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 
-__all__ = ["ApiError", "Cause", "from_answer", "from_exception", "no_stream", "out_of_time"]
+__all__ = ["ApiError", "Cause", "from_answer", "from_exception", "no_stream", "out_of_time", "strange"]
 
 
 # Reasons of a missing answer that a dead site or link has; a wrong name or certificate is a mistake, not an outage.
@@ -116,6 +116,13 @@ def out_of_time(method: str, path: str, *, site: str | None) -> ApiError:
     """The error of a client whose deadline has passed."""
     what = f"{method} {path.partition('?')[0]} was not sent"
     return ApiError(what, status=0, reason="Timeout", site=site, why="the time is up", hint="give it a longer timeout")
+
+
+def strange(method: str, path: str, *, server: str, site: str | None) -> ApiError:
+    """The error of an answer that is JSON, but no object or no list of objects."""
+    what = f"{method} {path.partition('?')[0]} failed"
+    why, hint = "that is not what a Kubernetes API answers", f"check that {server} is the site's API server"
+    return ApiError(what, status=200, reason="Strange", site=site, why=why, hint=hint)
 
 
 def no_stream(path: str, *, site: str | None) -> ApiError:

@@ -40,7 +40,7 @@ _REFUSED = {
     "client-key": "it points at another file; put the content in client-key-data",
     "tokenFile": "it points at another file; put the content in token",
     "insecure-skip-tls-verify": "it would accept any server",
-    "proxy-url": "it would send the traffic through another host (allow_proxy: true of the module manifests allows it)",
+    "proxy-url": "it would send the traffic through another host (allow_proxy: true allows it, where a module has it)",
     "username": "basic authentication isn't supported",
     "password": "basic authentication isn't supported",
     "as": "impersonation isn't supported",

@@ -185,7 +185,23 @@ def read(
     rest = [target for target in targets if target.ref.identity not in found and target not in singles]
     for items in work.all(lambda target: _one(client, target), rest):
         found.update({ref_of(item).identity: item for item in items})
+    for items in work.all(lambda target: _one(client, target), _in_other_versions(targets, found)):
+        found.update({ref_of(item).identity: item for item in items})
     return {target.ref.identity: found[target.ref.identity] for target in targets if target.ref.identity in found}
+
+
+def _in_other_versions(targets: Sequence[Target], found: Mapping[tuple[str, str, str, str], Live]) -> list[Target]:
+    """Targets in a version that their definition, which is there already, doesn't serve yet: in one that it serves."""
+    served: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+    for resource in discovery.from_crds(found.values()).values():
+        served[resource.group, resource.kind].append(resource)
+    return [
+        Target(target.ref, served[target.ref.identity[:2]][0], target.desired)
+        for target in targets
+        if target.ref.identity not in found
+        and target.ref.identity[:2] in served
+        and target.resource not in served[target.ref.identity[:2]]
+    ]
 
 
 def _one(client: Client, target: Target) -> list[dict[str, Any]]:

@@ -25,6 +25,8 @@ Identity = tuple[str, str, str, str]
 
 # Whatever else they write, controllers write it for somebody: for us, for the cluster, or for an owner that is named.
 _CONTROLLERS = frozenset({FIELD_MANAGER, *ownership.RESPECTED, "kube-apiserver", "kube-scheduler"})
+# what Kubernetes puts into each namespace; the account is made without a field, so nothing says who made it
+_IN_EVERY_NAMESPACE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 
 
 def living_on(client: Client, ref: Ref, resource: Resource, live: Live, going: Set[Identity]) -> list[Ref]:
@@ -75,6 +77,8 @@ def is_strange(item: dict[str, Any]) -> bool:
     """Whether somebody else made the object, and not a controller for an owner, for the cluster or for us."""
     metadata = item["metadata"]
     if metadata.get("deletionTimestamp") or ownership.origin_of(item) == "created":
+        return False
+    if (item.get("kind"), metadata["name"]) in _IN_EVERY_NAMESPACE:
         return False
     if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterable
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
@@ -15,12 +16,29 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import E
 __all__ = ["context_for"]
 
 
+class _Shared(ssl.SSLContext):
+    """A context for connections that several threads open at once.
+
+    urllib3 sets the protocols anew for every connection, which frees the list under the feet of a thread that is just
+    copying it (CPython creates connections without its lock): the server then reads a torn hello. So: once.
+    """
+
+    _protocols: tuple[str, ...] = ()
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Set the protocols, unless these are set already."""
+        if self._protocols != (wanted := tuple(alpn_protocols)):
+            self._protocols = wanted
+            super().set_alpn_protocols(list(wanted))
+
+
 def context_for(endpoint: Endpoint, *, site: str | None = None) -> ssl.SSLContext:
     """A context that trusts exactly the endpoint's CA (the system's CAs if it has none) and shows its certificate.
 
     Raises MeshError if the CA, the certificate or the key can't be used.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _Shared(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])  # while nobody else has it yet
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         if endpoint.ca_pem is None:

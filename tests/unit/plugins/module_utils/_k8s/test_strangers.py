@@ -59,6 +59,8 @@ def made_by(*managers, **metadata):
         pytest.param(made_by(), True, id="by nobody knows whom"),
         pytest.param(made_by("pilot-discovery"), False, id="by istiod"),
         pytest.param(made_by("kube-controller-manager"), False, id="by the cluster"),
+        pytest.param({**made_by(name="default"), "kind": "ServiceAccount"}, False, id="each namespace's account"),
+        pytest.param({**made_by(name="kube-root-ca.crt"), "kind": "ConfigMap"}, False, id="each namespace's root"),
         pytest.param(made_by("kubectl", ownerReferences=[{"controller": True}]), False, id="with an owner"),
         pytest.param(made_by("kubectl", deletionTimestamp="2026-01-01T00:00:00Z"), False, id="on its way out"),
     ],
