@@ -60,8 +60,8 @@ UNKNOWN = make(
 # (the CA, what stands between it and the root, a word of the verdict, whether openssl is to agree)
 VERDICTS = [
     pytest.param(LEAF, [], None, id="good"),
-    pytest.param(OLD, [], "the certificate expired on 2026-11-20", id="expired"),
-    pytest.param(EARLY, [], "the certificate isn't valid before 2026-11-22", id="not yet valid"),
+    pytest.param(OLD, [], "ca-cert.pem expired on 2026-11-20", id="expired"),
+    pytest.param(EARLY, [], "ca-cert.pem isn't valid before 2026-11-22", id="not yet valid"),
     pytest.param(NO_CA, [], "isn't a CA certificate", id="not a CA"),
     pytest.param(NO_EXTENSION, [], "isn't a CA certificate", id="no basic constraints"),
     pytest.param(NO_SIGN, [], "may not sign certificates (key usage)", id="key usage"),
@@ -71,7 +71,7 @@ VERDICTS = [
     pytest.param(TLS, [], None, id="uses that include TLS"),
     pytest.param(EMAIL_ONLY, [], "limited to uses without TLS servers and clients", id="uses without TLS"),
     pytest.param(UNKNOWN, [], "has a critical extension that isn't known (1.2.3.4)", id="unknown critical extension"),
-    pytest.param(OUTLIVES, [], "outlives its issuer 'CN=root'", id="outlives its root"),
+    pytest.param(OUTLIVES, [], "ca-cert.pem outlives its issuer 'CN=root' in root-cert.pem", id="outlives its root"),
 ]
 
 # Libraries of today don't sign with SHA-1 any more: made once with openssl, its key is gone.
@@ -154,7 +154,7 @@ def test_another_root_than_the_wanted_one_is_named() -> None:
 def test_a_sha1_signature_is_named() -> None:
     (certificate,) = read_certificates(SHA1_ROOT, "x")
     assert signature_problems(certificate) == ["is signed with SHA-1, which is not accepted any more"]
-    assert "a certificate is signed with SHA-1" in "; ".join(
+    assert "ca-cert.pem is signed with SHA-1" in "; ".join(
         bundle_problems({**bundle(LEAF, []), "ca-cert.pem": SHA1_ROOT}, NOW)[1]
     )
 
