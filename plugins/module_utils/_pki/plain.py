@@ -17,7 +17,8 @@ __all__ = ["form_problems"]
 
 _LENIENT = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _GO = re.compile(
-    rb"(?:\A|(?<=\n))-----BEGIN ([^\n]*?)-----[ \t]*\r?\n((?:(?!-----BEGIN ).)*?)(?<=\n)-----END \1-----[ \t]*\r?(?:\n|\Z)",
+    rb"(?:\A|(?<=\n))-----BEGIN ([^\n]*?)-----[ \t]*\r?\n((?:(?!-----BEGIN ).)*?)"
+    rb"(?<=\n)-----END \1-----[ \t]*\r?(?:\n|\Z)",
     re.DOTALL,
 )
 _KEY_LABELS = (b"PRIVATE KEY", b"EC PRIVATE KEY", b"RSA PRIVATE KEY")

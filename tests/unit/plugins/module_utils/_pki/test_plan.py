@@ -100,7 +100,10 @@ def test_a_missing_root_key_is_warned_about_ahead_and_on_the_day(days_left: floa
 
 
 def test_a_missing_root_key_is_no_matter_long_before() -> None:
-    assert plan_intermediate(wanted(), Found(facts((-1, 300))), ROOT, obstacle="isn't at hand", ours=True, now=NOW) == Keep()
+    assert (
+        plan_intermediate(wanted(), Found(facts((-1, 300))), ROOT, obstacle="isn't at hand", ours=True, now=NOW)
+        == Keep()
+    )
 
 
 @pytest.mark.parametrize("found", [None, Found(facts((-731, -1))), Found(facts((-1, 700)), ("broken",))])
