@@ -10,9 +10,10 @@ Everything is planned before anything is written, so that a refusal leaves no tr
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._pki import offline
@@ -21,6 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.issuing import (
     intermediate,
     key_pem,
     new_key,
+    new_keys,
     pem,
     self_signed,
 )
@@ -54,6 +56,9 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.signing import (
 )
 from ansible_collections.edge.mesh.plugins.module_utils._pki.store import Store
 from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import bundle_problems
+
+if TYPE_CHECKING:
+    from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import PrivateKey
 
 __all__ = ["Entry", "Result", "ensure_absent", "ensure_present"]
 
@@ -167,6 +172,7 @@ class _Run:
         self.signer: Signer | None = None
         self.obstacle: str | None = None
         self.asked_for_key = False
+        self.keys: Iterator[PrivateKey] = iter(())
         self.bundles: dict[str, dict[str, bytes]] = {}
 
     def present(self) -> Result:
@@ -194,6 +200,8 @@ class _Run:
             self.signer = load_signer(request, self.chain, self.root_files)
         plans = [(spec, *self._plan(spec)) for spec in request.intermediates]
         self._do_root(decision, before)
+        if not self.check and self.signer is not None:
+            self.keys = iter(new_keys([spec.key_type for spec, _found, plan in plans if isinstance(plan, Issue)]))
         for spec, found, plan in plans:
             self._do_intermediate(spec, found, plan)
         self.store.write_all(self.bundles)
@@ -330,7 +338,7 @@ class _Run:
         self.result.intermediates.append(entry)
         if self.check or self.chain is None or self.signer is None:
             return
-        key = new_key(spec.key_type)
+        key = next(self.keys)
         certificate = intermediate(spec, key.public_key(), self.signer, self.now)
         self.bundles[spec.name] = offline.bundle(certificate, key_pem(key), self.chain.certificates)
         entry.facts = facts_of(certificate)
@@ -343,7 +351,7 @@ class _Run:
         self.result.warnings += done.warnings
 
     def _tighten(self) -> None:
-        wanted = [spec.name for spec in self.request.intermediates]
+        wanted = [spec.name for spec in self.request.intermediates if spec.name not in self.bundles]
         names = ["root", *wanted, *(f"requests/{name}" for name in wanted)]
         for path, mode in [found for name in names for found in self.store.loose(name)]:
             self.result.reasons.append(f"{path}: its mode is {mode:04o}, and nobody else may use it")

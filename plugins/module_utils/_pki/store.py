@@ -130,13 +130,16 @@ class Store:
 
     def read(self, name: str) -> dict[str, bytes] | None:
         """The files of a bundle by name, or None if there is none; raises MeshError if one can't be read."""
-        folder = self._folder(name)
+        folder, entries = self._at(name), None
         try:
             entries = os.listdir(folder)
         except FileNotFoundError:
-            return None
+            with suppress(FileNotFoundError):
+                entries = os.listdir(folder := self._folder(name))
         except OSError as error:
             raise MeshError(f"{folder} can't be read", why=error.strerror) from None
+        if entries is None:
+            return None
         files = {}
         for entry in sorted(entries):
             path = os.path.join(folder, entry)
@@ -175,9 +178,11 @@ class Store:
         Raises MeshError if that fails: then each bundle is as it was, or as it is to be.
         """
         fresh: dict[str, str] = {}
+        parents = {os.path.dirname(self._at(name)) for name in bundles}
         try:
+            for parent in parents:
+                ensure_directory(Path(parent))
             for name, files in bundles.items():
-                ensure_directory(Path(self._at(name)).parent)
                 fresh[name] = tempfile.mkdtemp(prefix=_NEW, dir=self.path)  # 0700 by its contract
                 for entry, content in {**(self.read(name) or {}), **files}.items():
                     if content is not None:
@@ -185,7 +190,7 @@ class Store:
             self._flush(list(fresh.values()))
             for name, folder in fresh.items():
                 self._swap(folder, self._at(name), name)
-            for parent in {os.path.dirname(self._at(name)) for name in bundles}:
+            for parent in parents:
                 _sync(parent)
         except OSError as error:
             raise MeshError(
