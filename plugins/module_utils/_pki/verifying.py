@@ -28,7 +28,6 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.model import BUNDLE
 from ansible_collections.edge.mesh.plugins.module_utils._pki.plain import form_problems
 from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
     basic_constraints,
-    fingerprint_of,
     hash_of,
     key_type_of,
     read_certificates,
@@ -121,16 +120,17 @@ def find_chain(
     leaf: x509.Certificate, pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
 ) -> list[x509.Certificate]:
     """The certificates from ``leaf`` to one of ``roots``, both included, in signing order; empty if there is no way."""
-    trusted = {fingerprint_of(root) for root in roots}
-    issuers = {fingerprint_of(issuer): issuer for issuer in [*roots, *pool]}
+    trusted = set(roots)
+    issuers = list(dict.fromkeys([*roots, *pool]))
     todo = [[leaf]]
     # Breadth first and each certificate once: so the shortest way is found, and loops end.
     for chain in todo:
-        if fingerprint_of(chain[-1]) in trusted:
+        if chain[-1] in trusted:
             return chain
-        issuers.pop(fingerprint_of(chain[-1]), None)
+        if chain[-1] in issuers:
+            issuers.remove(chain[-1])
         if len(chain) < _LONGEST_CHAIN:
-            todo += [[*chain, issuer] for issuer in issuers.values() if signed_by(chain[-1], issuer)]
+            todo += [[*chain, issuer] for issuer in issuers if signed_by(chain[-1], issuer)]
     return []
 
 
