@@ -99,7 +99,7 @@ problems:
   returned: success
   type: list
   elements: str
-  sample: ["centre: the certificate expired on 2026-11-01"]
+  sample: ["centre: ca-cert.pem expired on 2026-11-01"]
 root:
   description: The root that the chain leads to, with the keys shown; null if there is none.
   returned: success
@@ -158,7 +158,8 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.report import of_co
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "path": {"type": "path"},
-    "content": {"type": "str"},
+    # PEM text that people paste may hold a key, and Ansible logs arguments.
+    "content": {"type": "str", "no_log": True},
     "secret": {
         "type": "dict",
         "no_log": False,

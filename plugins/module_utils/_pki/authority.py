@@ -10,9 +10,10 @@ Everything is planned before anything is written, so that a refusal leaves no tr
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._pki import offline
@@ -21,6 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.issuing import (
     intermediate,
     key_pem,
     new_key,
+    new_keys,
     pem,
     self_signed,
 )
@@ -34,7 +36,11 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.model import (
     Request,
     stamp,
 )
-from ansible_collections.edge.mesh.plugins.module_utils._pki.plan import plan_intermediate, plan_root
+from ansible_collections.edge.mesh.plugins.module_utils._pki.plan import (
+    key_wanted_from,
+    plan_intermediate,
+    plan_root,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
     facts_of,
     key_is_encrypted,
@@ -44,12 +50,15 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
 from ansible_collections.edge.mesh.plugins.module_utils._pki.signing import (
     Chain,
     given_chain,
-    key_at_hand,
+    key_away,
     load_signer,
     stored_chain,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._pki.store import Store
 from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import bundle_problems
+
+if TYPE_CHECKING:
+    from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import PrivateKey
 
 __all__ = ["Entry", "Result", "ensure_absent", "ensure_present"]
 
@@ -161,6 +170,9 @@ class _Run:
         self.chain = stored_chain(self.root_files, request.path)
         self.result = Result()
         self.signer: Signer | None = None
+        self.obstacle: str | None = None
+        self.asked_for_key = False
+        self.keys: Iterator[PrivateKey] = iter(())
         self.bundles: dict[str, dict[str, bytes]] = {}
 
     def present(self) -> Result:
@@ -180,14 +192,22 @@ class _Run:
         self.chain = given or before
         if self.chain is None and request.root.offline:
             raise MeshError("root.offline needs root.certificate", why="the root that signs has to be known")
+        decision = self._with_new_signer(decision, before)
         self._tell(decision)
-        plans = [(spec, *self._plan(spec)) for spec in request.intermediates]
-        if self.chain and self._signature_needed(decision, [plan for _spec, _found, plan in plans]):
+        if isinstance(decision, Keep):
+            self._warn_of_a_broken_key()
+        elif self.chain and request.root.key and os.path.exists(request.root.key) and not request.root.offline:
             self.signer = load_signer(request, self.chain, self.root_files)
+        plans = [(spec, *self._plan(spec)) for spec in request.intermediates]
         self._do_root(decision, before)
+        if not self.check and self.signer is not None:
+            self.keys = iter(new_keys([spec.key_type for spec, _found, plan in plans if isinstance(plan, Issue)]))
         for spec, found, plan in plans:
             self._do_intermediate(spec, found, plan)
         self.store.write_all(self.bundles)
+        if not self.check:
+            for name in self.bundles:
+                offline.forget(self.store, name)
         self._tighten()
         return self.result
 
@@ -196,13 +216,32 @@ class _Run:
         path = self.request.root.certificate
         if path is None or (self.chain is not None and not os.path.exists(path)):
             return None
-        return given_chain(self.request.root, self.now)
+        return given_chain(self.request.root, self.now, self.chain)
 
-    def _signature_needed(self, decision: Issue | Keep, plans: list[Issue | Keep]) -> bool:
-        """Whether the root key is to be read: to sign, or to see once that it fits."""
-        if self.request.root.offline or not key_at_hand(self.request, self.root_files):
-            return False
-        return any(isinstance(plan, Issue) for plan in (decision, *plans))
+    def _with_new_signer(self, decision: Issue | Keep, before: Chain | None) -> Issue | Keep:
+        """A CA below the known root that takes over from the one that signed so far is taken in, as a root is."""
+        if isinstance(decision, Issue) or before is None or self.chain is None or self.chain.signer == before.signer:
+            return decision
+        subject = self.chain.signer.subject.rfc4514_string()
+        return Issue((f"'{subject}' of {self.request.root.certificate} signs from now on",))
+
+    def _why_not_sign(self) -> str | None:
+        """Why nothing can be signed now, as a clause about the root key, or None; looks once."""
+        if self.asked_for_key or self.signer or self.chain is None or self.request.root.offline:
+            return self.obstacle
+        self.asked_for_key = True
+        try:
+            self.obstacle = key_away(self.request, self.root_files)
+            if self.obstacle is None:
+                self.signer = load_signer(self.request, self.chain, self.root_files)
+        except MeshError as error:
+            self.obstacle = f"can't be used: {error.message}"
+        return self.obstacle
+
+    def _warn_of_a_broken_key(self) -> None:
+        """Say at once that our own root key is damaged, or that the passphrase is another: not when it is needed."""
+        if self.request.root.key is None and (self._why_not_sign() or "").startswith("can't be used"):
+            self.result.warnings.append(f"the root key {self.obstacle}")
 
     def _own_evidence(self) -> list[Evidence]:
         """Bundles whose root directory is gone speak for a root, as clusters do."""
@@ -213,9 +252,13 @@ class _Run:
             files = self.store.read(name) or {}
             try:
                 root = read_certificates(files.get("root-cert.pem", b""), "root-cert.pem")[-1]
+                known = facts_of(root).fingerprint
             except MeshError:
-                continue
-            evidence.append(Evidence(f"the bundle {self.request.path}/{name}", facts_of(root).fingerprint))
+                # Which root it had can't be told, so only somebody who names a root may go on.
+                if self.request.root.certificate is not None:
+                    continue
+                known = "not readable any more"
+            evidence.append(Evidence(f"the bundle {self.request.path}/{name}", known))
         return evidence
 
     def _tell(self, decision: Issue | Keep, name: str = "root") -> None:
@@ -230,9 +273,15 @@ class _Run:
             leaf, problems = bundle_problems(files, None, chain.root if chain else None)
             found = Found(facts_of(leaf) if leaf else None, tuple(problems))
         away = self.request.root.offline
-        at_hand = away or key_at_hand(self.request, self.root_files) or chain is None
         limit = chain.limit if chain else None
-        plan = plan_intermediate(spec, found, limit, signer=at_hand, ours=not away, now=self.now)
+
+        def planned(obstacle: str | None) -> Issue | Keep:
+            return plan_intermediate(spec, found, limit, obstacle=obstacle, ours=not away, now=self.now)
+
+        plan = planned(None)
+        soon = found and found.facts and self.now >= key_wanted_from(spec, found.facts)
+        if (soon or isinstance(plan, Issue)) and self._why_not_sign():
+            plan = planned(self.obstacle)
         if away and offline.newly_signed(spec, found):
             plan = Issue((f"{spec.certificate} was signed for it",))
         return found, plan
@@ -243,6 +292,7 @@ class _Run:
             self.result.root = Entry("root", "kept", before=facts, facts=facts)
             self._protect_key()
             return
+        files: dict[str, bytes | None]
         action = "imported" if self.chain else "issued"
         self.result.root = Entry("root", action, decision.reasons, before=facts)
         if self.check:
@@ -254,18 +304,19 @@ class _Run:
             files = {"root-cert.pem": pem([root]), "root-key.pem": key_pem(key, self.request.passphrase)}
             self.chain, self.signer = Chain((root,)), Signer((root,), key)
         else:
-            files = {"root-cert.pem": pem([self.chain.root])}
-            if len(self.chain.certificates) > 1:
-                files["signer-cert.pem"] = pem(self.chain.certificates[:-1])
+            between = pem(self.chain.certificates[:-1]) or None
+            files = {"root-cert.pem": pem([self.chain.root]), "signer-cert.pem": between}
         self.store.write("root", files)
-        self.root_files = files
+        self.root_files = self.store.read("root")
         self.result.root.facts = self.chain.root_facts
 
     def _protect_key(self) -> None:
         """Encrypt a root key that lies open, once a passphrase is given."""
         files, passphrase = self.root_files or {}, self.request.passphrase
         where = f"{self.request.path}/root/root-key.pem"
-        if not passphrase or "root-key.pem" not in files or key_is_encrypted(files["root-key.pem"], where):
+        if not passphrase or self.obstacle or "root-key.pem" not in files:
+            return
+        if key_is_encrypted(files["root-key.pem"], where):
             return
         self.result.reasons.append("root: its key is encrypted with the passphrase")
         if not self.check:
@@ -287,7 +338,7 @@ class _Run:
         self.result.intermediates.append(entry)
         if self.check or self.chain is None or self.signer is None:
             return
-        key = new_key(spec.key_type)
+        key = next(self.keys)
         certificate = intermediate(spec, key.public_key(), self.signer, self.now)
         self.bundles[spec.name] = offline.bundle(certificate, key_pem(key), self.chain.certificates)
         entry.facts = facts_of(certificate)
@@ -300,7 +351,8 @@ class _Run:
         self.result.warnings += done.warnings
 
     def _tighten(self) -> None:
-        names = ["root", *(spec.name for spec in self.request.intermediates)]
+        wanted = [spec.name for spec in self.request.intermediates if spec.name not in self.bundles]
+        names = ["root", *wanted, *(f"requests/{name}" for name in wanted)]
         for path, mode in [found for name in names for found in self.store.loose(name)]:
             self.result.reasons.append(f"{path}: its mode is {mode:04o}, and nobody else may use it")
             if not self.check:

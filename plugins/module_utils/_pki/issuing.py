@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -27,7 +29,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import fact
 if TYPE_CHECKING:
     from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import PrivateKey, PublicKey
 
-__all__ = ["Signer", "intermediate", "key_pem", "new_key", "pem", "request_pem", "self_signed"]
+__all__ = ["Signer", "intermediate", "key_pem", "new_key", "new_keys", "pem", "request_pem", "self_signed"]
 
 _ROOT_NAME = "edge.mesh root CA"
 
@@ -45,6 +47,14 @@ def new_key(key_type: str) -> PrivateKey:
     if key_type.startswith("rsa-"):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(key_type.removeprefix("rsa-")))
     return ec.generate_private_key(ec.SECP256R1() if key_type == "ecdsa-p256" else ec.SECP384R1())
+
+
+def new_keys(key_types: Sequence[str]) -> list[PrivateKey]:
+    """Fresh private keys of those types; RSA keys, which take long, are made on all cores at once."""
+    if len(key_types) < 2 or not any(key_type.startswith("rsa-") for key_type in key_types):
+        return [new_key(key_type) for key_type in key_types]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(new_key, key_types))
 
 
 def key_pem(key: PrivateKey, passphrase: str | None = None) -> bytes:

@@ -25,13 +25,15 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.model import (
     day,
 )
 
-__all__ = ["SKEW", "plan_intermediate", "plan_root", "validity_window"]
+__all__ = ["SKEW", "key_wanted_from", "plan_intermediate", "plan_root", "validity_window"]
 
 # Certificates start a little in the past, for machines whose clock is behind.
 SKEW = timedelta(minutes=5)
 
-# How long before a renewal falls due people hear that it needs a key which isn't at hand.
+# How long before a renewal falls due people hear that it needs a key which isn't at hand: a month, and not from the
+# first day on where lives are short.
 _AHEAD = timedelta(days=30)
+_AHEAD_PART = 3
 
 
 def validity_window(now: datetime, validity: timedelta, issuer: CertFacts | None) -> tuple[datetime, datetime]:
@@ -110,15 +112,27 @@ def _root_warnings(spec: RootSpec, root: CertFacts, now: datetime) -> list[str]:
     return warnings
 
 
+def key_wanted_from(spec: IntermediateSpec, facts: CertFacts) -> datetime:
+    """From when on people hear that the renewal of the certificate will need the root key."""
+    due = facts.not_after - spec.renew_before
+    return due - min(_AHEAD, max(due - facts.not_before, timedelta(0)) / _AHEAD_PART)
+
+
 def plan_intermediate(
-    spec: IntermediateSpec, found: Found | None, issuer: CertFacts | None, *, signer: bool, ours: bool, now: datetime
+    spec: IntermediateSpec,
+    found: Found | None,
+    issuer: CertFacts | None,
+    *,
+    obstacle: str | None,
+    ours: bool,
+    now: datetime,
 ) -> Keep | Issue:
     """Whether a primary's intermediate is kept.
 
-    ``issuer`` is the certificate above it that ends first, None if a new root is about to be made. ``signer`` says
-    whether the root key is at hand (or a request can be handed out), ``ours`` whether the names in the certificate are
-    ours to choose.
-    Raises MeshError where a certificate is needed now and the root key isn't at hand.
+    ``issuer`` is the certificate above it that ends first, None if a new root is about to be made. ``obstacle`` is a
+    clause about the root key ("isn't at hand") where nothing can be signed now, else None; ``ours`` says whether the
+    names in the certificate are ours to choose.
+    Raises MeshError where a certificate is needed now and can't be signed.
     """
     reasons = list(_defects(spec, found, ours))
     if issuer is None and found is not None:
@@ -136,25 +150,25 @@ def plan_intermediate(
             warnings.append(
                 f"{spec.name}: the intermediate can't live longer than its root, which ends on {day(issuer.not_after)}"
             )
-        elif now >= due and signer:
+        elif now >= due and obstacle is None:
             reasons.append(f"it expires on {day(facts.not_after)}, and its renewal was due on {day(due)}")
-        elif now >= due - _AHEAD and not signer:
-            warnings.append(_key_wanted(spec, facts, due))
+        elif gains and now >= key_wanted_from(spec, facts) and obstacle is not None:
+            warnings.append(_key_wanted(spec, facts, due, obstacle))
         if not reasons:
             return Keep(tuple(warnings))
-    if reasons and not signer:
+    if obstacle is not None:
         raise MeshError(
-            f"the intermediate of {spec.name} has to be issued, and the root key isn't at hand",
+            f"the intermediate of {spec.name} has to be issued, and the root key {obstacle}",
             why="; ".join(reasons),
             hint="give root.key (and its passphrase), or set root.offline to get a request to be signed elsewhere",
         )
     return Issue(tuple(reasons))
 
 
-def _key_wanted(spec: IntermediateSpec, facts: CertFacts, due: datetime) -> str:
+def _key_wanted(spec: IntermediateSpec, facts: CertFacts, due: datetime, obstacle: str) -> str:
     return (
         f"{spec.name}: the intermediate expires on {day(facts.not_after)}, its renewal is due from {day(due)}, "
-        "and that needs the root key, which isn't at hand"
+        f"and that needs the root key, which {obstacle}"
     )
 
 

@@ -10,6 +10,7 @@ mark and text around the PEM blocks don't matter.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from typing import TYPE_CHECKING
@@ -96,14 +97,22 @@ def read_certificates(data: bytes, name: str) -> list[x509.Certificate]:
     certificates = []
     for number, text in enumerate(texts, start=1):
         try:
-            certificate = x509.load_pem_x509_certificate(text.replace(b"X509 CERTIFICATE", b"CERTIFICATE"))
-            # Extensions are parsed when first asked for: broken ones are to be found here.
-            list(certificate.extensions)
-            certificate.public_key()
+            certificate = _parsed(text)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise MeshError(f"certificate {number} of {name} can't be read", why=str(error).split("\n", 1)[0]) from None
         certificates.append(certificate)
     return certificates
+
+
+# Bundles of one mesh hold the same root, and each its own certificate twice.
+@functools.lru_cache(maxsize=64)
+def _parsed(text: bytes) -> x509.Certificate:
+    """The certificate of one PEM block; raises ValueError, TypeError or UnsupportedAlgorithm."""
+    certificate = x509.load_pem_x509_certificate(text.replace(b"X509 CERTIFICATE", b"CERTIFICATE"))
+    # Extensions are parsed when first asked for: broken ones are to be found here.
+    list(certificate.extensions)
+    certificate.public_key()
+    return certificate
 
 
 def _key_block(data: bytes, name: str) -> tuple[str, bytes]:
@@ -194,6 +203,7 @@ def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
     return ", ".join(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
 
 
+@functools.lru_cache(maxsize=64)
 def facts_of(certificate: x509.Certificate) -> CertFacts:
     """What the plan and the results say about a certificate."""
     is_ca, path_length = basic_constraints(certificate)

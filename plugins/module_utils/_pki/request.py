@@ -19,7 +19,7 @@ __all__ = ["check_name", "fingerprint", "request_from"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _RESERVED = ("root", "requests")
-# X.520 allows 64 characters for both.
+# X.520 allows 64 characters for both, and libraries count bytes.
 _LONGEST_NAME = 64
 
 
@@ -80,8 +80,11 @@ def _window(validity: timedelta, given: object, option: str) -> timedelta:
 
 def _text(value: object, option: str) -> str | None:
     text = str(value or "").strip()
-    if len(text) > _LONGEST_NAME:
-        raise MeshError(f"{option} is too long for a certificate", why=f"{len(text)} characters, 64 is the most")
+    size = len(text.encode())
+    if size > _LONGEST_NAME:
+        raise MeshError(f"{option} is too long for a certificate", why=f"{size} bytes in UTF-8, 64 is the most")
+    if not text.isprintable():
+        raise MeshError(f"{option} holds characters that can't be printed")
     return text or None
 
 

@@ -35,7 +35,9 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import (
 if TYPE_CHECKING:
     from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import PrivateKey
 
-__all__ = ["Chain", "given_chain", "key_at_hand", "load_signer", "stored_chain"]
+__all__ = ["Chain", "given_chain", "key_away", "load_signer", "stored_chain"]
+
+_OWN_KEY = "root-key.pem"
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ def stored_chain(files: Mapping[str, bytes] | None, path: str) -> Chain | None:
 
     Raises MeshError for a root that is damaged or half there: it is never replaced by itself.
     """
-    if files is None or not files:
+    if files is None:
         return None
     where = f"{path}/root/root-cert.pem"
     hint = "restore the state directory from a backup"
     if "root-cert.pem" not in files:
-        raise MeshError(f"{where} is missing", why=f"{path}/root holds {', '.join(files)}", hint=hint)
+        held = ", ".join(files) or "nothing"
+        raise MeshError(f"{where} is missing", why=f"{path}/root holds {held}", hint=hint)
     try:
         roots = read_certificates(files["root-cert.pem"], where)
         name = "signer-cert.pem"
@@ -85,8 +88,11 @@ def stored_chain(files: Mapping[str, bytes] | None, path: str) -> Chain | None:
     return Chain((*above, roots[0]))
 
 
-def given_chain(spec: RootSpec, now: datetime) -> Chain | None:
-    """The outside root of ``root.certificate``, checked, or None; raises MeshError, which names the file."""
+def given_chain(spec: RootSpec, now: datetime, known: Chain | None = None) -> Chain | None:
+    """The outside root of ``root.certificate``, checked, or None; raises MeshError, which names the file.
+
+    ``known`` is the chain that was taken in before: its key may be kept away now.
+    """
     if spec.certificate is None:
         return None
     found = read_certificates(read_file(spec.certificate), spec.certificate)
@@ -102,7 +108,7 @@ def given_chain(spec: RootSpec, now: datetime) -> Chain | None:
             why=f"no certificate in it is self-signed; its issuer is '{ends}'",
             hint="put the chain up to the root into the file",
         )
-    signer = _signing_one(spec, found)
+    signer = found[0] if len(found) == 1 else _signing_one(spec, found, known)
     chain = find_chain(signer, found, anchors)
     if not chain:
         raise MeshError(f"{spec.certificate} holds no chain from '{signer.subject.rfc4514_string()}' to a root")
@@ -115,14 +121,20 @@ def given_chain(spec: RootSpec, now: datetime) -> Chain | None:
     return Chain(tuple(chain))
 
 
-def _signing_one(spec: RootSpec, found: Sequence[x509.Certificate]) -> x509.Certificate:
-    """Which of several certificates signs: the key's, else the one that none of the others was signed by."""
+def _signing_one(spec: RootSpec, found: Sequence[x509.Certificate], known: Chain | None) -> x509.Certificate:
+    """Which of several certificates signs: the key's, else the known one, else the one that none was signed by."""
     if spec.key is not None and os.path.exists(spec.key):
-        key = _outside_key(spec)
-        mine = [certificate for certificate in found if same_key(certificate, key)]
-        if not mine:
+        try:
+            key = _outside_key(spec)
+            mine = [certificate for certificate in found if same_key(certificate, key)]
+            if mine:
+                return mine[0]
             raise MeshError(f"{spec.key} is the key of another certificate than {spec.certificate}")
-        return mine[0]
+        except MeshError:
+            if known is None:
+                raise
+    if known is not None and known.signer in found:
+        return known.signer
     issuers = {certificate.issuer.rfc4514_string() for certificate in found if not is_self_signed(certificate)}
     lowest = [certificate for certificate in found if certificate.subject.rfc4514_string() not in issuers]
     return (lowest or list(found))[0]
@@ -133,23 +145,30 @@ def _outside_key(spec: RootSpec) -> PrivateKey:
     return read_private_key(read_file(path), path, spec.passphrase)
 
 
-def key_at_hand(request: Request, files: Mapping[str, bytes] | None) -> bool:
-    """Whether a signature could be made now, told without decrypting anything."""
+def key_away(request: Request, files: Mapping[str, bytes] | None) -> str | None:
+    """A clause about a root key that is kept away (absent, or locked without its passphrase), else None.
+
+    Raises MeshError, which names the file, for what isn't a key.
+    """
     if request.root.key is not None:
-        return os.path.exists(request.root.key)
-    if not files or "root-key.pem" not in files:
-        return False
-    encrypted = key_is_encrypted(files["root-key.pem"], f"{request.path}/root/root-key.pem")
-    return bool(request.passphrase) or not encrypted
+        if not os.path.exists(request.root.key):
+            return "isn't at hand"
+        path, data, passphrase = request.root.key, read_file(request.root.key), request.root.passphrase
+    elif files and _OWN_KEY in files:
+        path, data, passphrase = f"{request.path}/root/{_OWN_KEY}", files[_OWN_KEY], request.passphrase
+    else:
+        return "isn't at hand"
+    locked = not passphrase and key_is_encrypted(data, path)
+    return f"isn't at hand: {path} is encrypted, and no passphrase was given" if locked else None
 
 
 def load_signer(request: Request, chain: Chain, files: Mapping[str, bytes] | None) -> Signer:
     """The key that signs, with its chain; raises MeshError if it is unreadable or another certificate's."""
     if request.root.key is not None:
-        path, key = request.root.key, _outside_key(request.root)
+        path, key, wanted = request.root.key, _outside_key(request.root), request.root.certificate or "the root"
     else:
-        path = f"{request.path}/root/root-key.pem"
-        key = read_private_key((files or {})["root-key.pem"], path, request.passphrase, trusted=True)
+        path, wanted = f"{request.path}/root/{_OWN_KEY}", f"{request.path}/root/root-cert.pem"
+        key = read_private_key((files or {})[_OWN_KEY], path, request.passphrase, trusted=True)
     if not same_key(chain.signer, key):
-        raise MeshError(f"{path} is the key of another certificate than the root's")
+        raise MeshError(f"{path} is the key of another certificate than {wanted}")
     return Signer(chain.certificates, key)

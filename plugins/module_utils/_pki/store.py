@@ -35,6 +35,7 @@ _OLD = ".old-"
 _MANY = 8
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_WHOLE = "every bundle is whole, as before or as wanted; run again when the cause is gone"
 
 
 @dataclass(frozen=True)
@@ -53,32 +54,62 @@ class Store:
         A reader creates nothing: where there is no lock yet, it goes without.
         """
         try:
-            if write:
-                ensure_directory(Path(self.path))
-            descriptor = os.open(self._at(_LOCK), os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, 0o600)
+            descriptor = self._lock(write)
         except OSError as error:
             if not write and isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 yield
                 return
             raise MeshError(f"the state directory {self.path} can't be used", why=error.strerror) from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
             if write:
-                self._recover()
+                with self._said(f"what was left over in {self.path} can't be cleared"):
+                    self._recover()
             yield
         finally:
             os.close(descriptor)
+
+    def _lock(self, write: bool) -> int:
+        """The descriptor of the lock file, locked; raises OSError."""
+        while True:
+            if write:
+                ensure_directory(Path(self.path))
+            try:
+                descriptor = os.open(self._at(_LOCK), os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, 0o600)
+            except FileNotFoundError:
+                if not write or os.path.lexists(self.path):
+                    raise
+                continue  # the whole directory was removed between the two calls
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
+                if os.path.samestat(os.fstat(descriptor), os.stat(self._at(_LOCK))):
+                    return descriptor
+            except FileNotFoundError:
+                if not write:
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            # Whoever we waited for removed the file with the whole CA: a lock on it would keep nobody out.
+            os.close(descriptor)
+
+    @contextmanager
+    def _said(self, what: str) -> Iterator[None]:
+        """An OSError of the block as a MeshError."""
+        try:
+            yield
+        except OSError as error:
+            raise MeshError(what, why=error.strerror, hint=_WHOLE) from None
 
     def _recover(self) -> None:
         """Put back what a killed writer had moved aside, and remove what it hadn't finished."""
         for entry in os.listdir(self.path):
             if entry.startswith(_OLD):
-                target = self._at(*entry.removeprefix(_OLD).split("."))
+                target = self._at(*entry.removeprefix(_OLD).split("."))  # names have no point: they are DNS labels
                 if not os.path.lexists(target):
                     os.rename(self._at(entry), target)
                     continue
             if entry.startswith((_NEW, _OLD)):
-                shutil.rmtree(self._at(entry))
+                _clear(self._at(entry))
 
     def names(self) -> list[str]:
         """The primaries that have a bundle, sorted."""
@@ -88,18 +119,27 @@ class Store:
             return []
         except OSError as error:
             raise MeshError(f"the state directory {self.path} can't be read", why=error.strerror) from None
-        own = ("root", "requests")
-        return sorted(e for e in entries if e[0] != "." and e not in own and os.path.isdir(self._at(e)))
+        aside = {entry.removeprefix(_OLD) for entry in entries if entry.startswith(_OLD)}
+        found = {entry for entry in {*entries, *aside} if entry[0] != "." and "." not in entry}
+        return sorted(name for name in found - {"root", "requests"} if os.path.isdir(self._folder(name)))
+
+    def _folder(self, name: str) -> str:
+        """Where a bundle is: in its place, or moved aside by a writer that was killed between two renames."""
+        folder, aside = self._at(name), self._at(_OLD + name.replace("/", "."))
+        return aside if not os.path.lexists(folder) and os.path.isdir(aside) else folder
 
     def read(self, name: str) -> dict[str, bytes] | None:
         """The files of a bundle by name, or None if there is none; raises MeshError if one can't be read."""
-        folder = self._at(name)
+        folder, entries = self._at(name), None
         try:
             entries = os.listdir(folder)
         except FileNotFoundError:
-            return None
+            with suppress(FileNotFoundError):
+                entries = os.listdir(folder := self._folder(name))
         except OSError as error:
             raise MeshError(f"{folder} can't be read", why=error.strerror) from None
+        if entries is None:
+            return None
         files = {}
         for entry in sorted(entries):
             path = os.path.join(folder, entry)
@@ -125,38 +165,43 @@ class Store:
 
     def tighten(self, path: str) -> None:
         """Take everybody's rights but the owner's from a path that :meth:`loose` named."""
-        os.chmod(path, 0o700 if os.path.isdir(path) else 0o600)
+        with self._said(f"the mode of {path} can't be changed"):
+            os.chmod(path, 0o700 if os.path.isdir(path) else 0o600)
 
-    def write(self, name: str, files: Mapping[str, bytes]) -> None:
+    def write(self, name: str, files: Mapping[str, bytes | None]) -> None:
         """Make ``files`` the bundle ``name``, as :meth:`write_all` does."""
         self.write_all({name: files})
 
-    def write_all(self, bundles: Mapping[str, Mapping[str, bytes]]) -> None:
-        """Make each value the bundle of its name; other files of the old one stay with it.
+    def write_all(self, bundles: Mapping[str, Mapping[str, bytes | None]]) -> None:
+        """Make each value the bundle of its name; other files of the old one stay with it, but for those that are None.
 
         Raises MeshError if that fails: then each bundle is as it was, or as it is to be.
         """
         fresh: dict[str, str] = {}
+        parents = {os.path.dirname(self._at(name)) for name in bundles}
         try:
+            for parent in parents:
+                ensure_directory(Path(parent))
             for name, files in bundles.items():
-                ensure_directory(Path(self._at(name)).parent)
                 fresh[name] = tempfile.mkdtemp(prefix=_NEW, dir=self.path)  # 0700 by its contract
                 for entry, content in {**(self.read(name) or {}), **files}.items():
-                    _create(os.path.join(fresh[name], entry), content)
+                    if content is not None:
+                        _create(os.path.join(fresh[name], entry), content)
             self._flush(list(fresh.values()))
             for name, folder in fresh.items():
                 self._swap(folder, self._at(name), name)
-            for parent in {os.path.dirname(self._at(name)) for name in bundles}:
+            for parent in parents:
                 _sync(parent)
         except OSError as error:
             raise MeshError(
                 f"the files of {self._at(list(fresh)[-1] if fresh else '')} can't be written",
                 why=error.strerror,
-                hint="every bundle is whole, as before or as wanted; run again when the cause is gone",
+                hint=_WHOLE,
             ) from None
         finally:
             for folder in fresh.values():
-                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    _clear(folder)
 
     def _flush(self, folders: Sequence[str]) -> None:
         """Have everything in new directories on the disk; many are cheaper with their whole file system."""
@@ -175,14 +220,15 @@ class Store:
             aside = self._at(_OLD + name.replace("/", "."))
             os.rename(target, aside)
             os.rename(fresh, target)
-            shutil.rmtree(aside)
+            _clear(aside)
 
     def remove(self, name: str) -> None:
         """Take a bundle away: whole or not at all."""
-        gone = tempfile.mkdtemp(prefix=_NEW, dir=self.path)
-        os.rename(self._at(name), os.path.join(gone, "bundle"))
-        _sync(self.path)
-        shutil.rmtree(gone)
+        with self._said(f"{self._at(name)} can't be removed"):
+            gone = tempfile.mkdtemp(prefix=_NEW, dir=self.path)
+            os.rename(self._at(name), os.path.join(gone, "bundle"))
+            _sync(os.path.dirname(self._at(name)))
+            shutil.rmtree(gone)
 
     def remove_all(self) -> None:
         """Take the lock file, and the directory itself if nothing foreign is left in it."""
@@ -192,6 +238,14 @@ class Store:
                 (os.rmdir if os.path.isdir(path) else os.unlink)(path)
         with suppress(OSError):
             os.rmdir(self.path)
+
+
+def _clear(path: str) -> None:
+    """Remove a directory, or the link to one that stood in a bundle's place; nothing if there is none."""
+    if os.path.islink(path):
+        os.unlink(path)
+    elif os.path.lexists(path):
+        shutil.rmtree(path)
 
 
 def _entries(folder: str) -> list[str]:

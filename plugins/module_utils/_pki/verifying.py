@@ -4,8 +4,9 @@
 
 """Whether certificates can be a CA's, fit together and lead to a root (used by ``authority`` and ``report``).
 
-Everything that istiod's own loader refuses (`security/pkg/pki/util/keycertbundle.go`, Verify) is refused here; weak
-keys and weak hashes are too, which istiod would load and proxies would not trust. Problems are returned as clauses, so
+Everything that istiod's own loader refuses (`security/pkg/pki/util/keycertbundle.go`, Verify) is refused here, which
+`tests/istiod_loader` holds; and so is what istiod would load and proxies would not trust: weak keys, a CA certificate
+that may not sign, a path length that is used up. Problems are returned as clauses, so
 that a plan can use them as reasons and a report as findings.
 """
 
@@ -24,9 +25,9 @@ from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import (
     x509,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._pki.model import BUNDLE_FILES, day
+from ansible_collections.edge.mesh.plugins.module_utils._pki.plain import form_problems
 from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import (
     basic_constraints,
-    fingerprint_of,
     hash_of,
     key_type_of,
     read_certificates,
@@ -119,32 +120,53 @@ def find_chain(
     leaf: x509.Certificate, pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
 ) -> list[x509.Certificate]:
     """The certificates from ``leaf`` to one of ``roots``, both included, in signing order; empty if there is no way."""
-    trusted = {fingerprint_of(root) for root in roots}
-    issuers = {fingerprint_of(issuer): issuer for issuer in [*roots, *pool]}
+    trusted = set(roots)
+    issuers = list(dict.fromkeys([*roots, *pool]))
     todo = [[leaf]]
     # Breadth first and each certificate once: so the shortest way is found, and loops end.
     for chain in todo:
-        if fingerprint_of(chain[-1]) in trusted:
+        if chain[-1] in trusted:
             return chain
-        issuers.pop(fingerprint_of(chain[-1]), None)
+        if chain[-1] in issuers:
+            issuers.remove(chain[-1])
         if len(chain) < _LONGEST_CHAIN:
-            todo += [[*chain, issuer] for issuer in issuers.values() if signed_by(chain[-1], issuer)]
+            todo += [[*chain, issuer] for issuer in issuers if signed_by(chain[-1], issuer)]
     return []
 
 
-def chain_problems(chain: Sequence[x509.Certificate], now: datetime | None) -> list[str]:
-    """Why a chain (CA certificate first, root last) doesn't hold; ``now`` None leaves the times out."""
+def chain_problems(
+    chain: Sequence[x509.Certificate], now: datetime | None, files: tuple[str, str, str] | None = None
+) -> list[str]:
+    """Why a chain (CA certificate first, root last) doesn't hold; ``now`` None leaves the times out.
+
+    ``files`` names where the first, those between and the last one stand, for the messages.
+    """
     problems = []
+    first = files[0] if files else "the certificate"
     for position, certificate in enumerate(chain):
-        said = "the certificate" if position == 0 else f"its issuer '{certificate.subject.rfc4514_string()}'"
+        said = first if position == 0 else f"its issuer '{certificate.subject.rfc4514_string()}'"
+        if files and position:
+            said += f" in {files[2] if position == len(chain) - 1 else files[1]}"
         # A self-issued certificate doesn't count for the path length (RFC 5280, 4.2.1.9).
         below = sum(1 for lower in chain[:position] if lower.subject != lower.issuer)
         faults = ca_problems(certificate, below=below) + (time_problems(certificate, now) if now else [])
         faults += signature_problems(certificate) if position < len(chain) - 1 else []
         problems += [f"{said} {fault}" for fault in faults]
         if position and certificate.not_valid_after_utc < chain[0].not_valid_after_utc:
-            problems.append(f"the certificate outlives {said}, which ends on {day(certificate.not_valid_after_utc)}")
+            problems.append(f"{first} outlives {said}, which ends on {day(certificate.not_valid_after_utc)}")
+        if position < len(chain) - 1 and _names_another_key(certificate, chain[position + 1]):
+            problems.append(f"{said} names another key of its issuer than that one has (authority key identifier)")
     return problems
+
+
+def _names_another_key(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the key identifiers contradict each other: openssl and proxies then find no way to the issuer."""
+    try:
+        wanted = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        there = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except x509.ExtensionNotFound:
+        return False
+    return wanted is not None and wanted != there
 
 
 def bundle_problems(
@@ -158,6 +180,7 @@ def bundle_problems(
     missing = [name for name in BUNDLE_FILES if name not in files]
     if missing:
         return _first(files), [f"{name} is missing" for name in missing]
+    odd = [problem for name in BUNDLE_FILES for problem in form_problems(files[name], name)]
     try:
         leaf = read_certificates(files["ca-cert.pem"], "ca-cert.pem")[0]
     except MeshError as error:
@@ -168,7 +191,7 @@ def bundle_problems(
         roots = read_certificates(files["root-cert.pem"], "root-cert.pem")
     except MeshError as error:
         return leaf, [error.message]
-    return leaf, _fit_problems(leaf, key, pool, roots, root, now)
+    return leaf, odd + _fit_problems(leaf, key, pool, roots, root, now)
 
 
 def _first(files: Mapping[str, bytes]) -> x509.Certificate | None:
@@ -195,6 +218,7 @@ def _fit_problems(
         return [*problems, "root-cert.pem isn't the root"]
     chain = find_chain(leaf, pool, roots if root is None else [root])
     if not chain:
-        weak = [f"a certificate {fault}" for entry in [leaf, *pool] for fault in signature_problems(entry)]
-        return [*problems, *weak, "no chain leads from ca-cert.pem through cert-chain.pem to the root"]
-    return problems + chain_problems(chain, now)
+        weak = [f"ca-cert.pem {fault}" for fault in signature_problems(leaf)]
+        weak += [f"a certificate in cert-chain.pem {fault}" for one in pool[1:] for fault in signature_problems(one)]
+        return [*problems, *weak, "no chain leads from ca-cert.pem through cert-chain.pem to root-cert.pem"]
+    return problems + chain_problems(chain, now, ("ca-cert.pem", "cert-chain.pem", "root-cert.pem"))

@@ -72,52 +72,55 @@ REASONS = [
 
 @pytest.mark.parametrize(("found", "spec", "reason"), REASONS)
 def test_an_intermediate_is_issued_for_a_reason(found: Found | None, spec: IntermediateSpec, reason: str) -> None:
-    plan = plan_intermediate(spec, found, ROOT, signer=True, ours=True, now=NOW)
+    plan = plan_intermediate(spec, found, ROOT, obstacle=None, ours=True, now=NOW)
     assert isinstance(plan, Issue)
     assert reason in "; ".join(plan.reasons)
 
 
 def test_an_intermediate_outside_its_window_is_kept_without_a_word() -> None:
-    assert plan_intermediate(wanted(), Found(facts((-480, 250))), ROOT, signer=True, ours=True, now=NOW) == Keep()
+    assert plan_intermediate(wanted(), Found(facts((-480, 250))), ROOT, obstacle=None, ours=True, now=NOW) == Keep()
 
 
 def test_another_validity_alone_issues_nothing() -> None:
     found = Found(facts((-1, 700)))
-    assert plan_intermediate(wanted(365, 100), found, ROOT, signer=True, ours=True, now=NOW) == Keep()
+    assert plan_intermediate(wanted(365, 100), found, ROOT, obstacle=None, ours=True, now=NOW) == Keep()
 
 
 def test_names_that_somebody_else_chose_are_kept() -> None:
     found = Found(facts((-1, 700), common_name="Their name"))
-    assert plan_intermediate(wanted(), found, ROOT, signer=True, ours=False, now=NOW) == Keep()
+    assert plan_intermediate(wanted(), found, ROOT, obstacle=None, ours=False, now=NOW) == Keep()
 
 
 @pytest.mark.parametrize("days_left", [272, 243, 100, 0.1])
 def test_a_missing_root_key_is_warned_about_ahead_and_on_the_day(days_left: float) -> None:
     found = Found(facts((-400, days_left)))
-    plan = plan_intermediate(wanted(), found, ROOT, signer=False, ours=True, now=NOW)
+    plan = plan_intermediate(wanted(), found, ROOT, obstacle="isn't at hand", ours=True, now=NOW)
     assert isinstance(plan, Keep)
     assert "needs the root key, which isn't at hand" in plan.warnings[0]
 
 
 def test_a_missing_root_key_is_no_matter_long_before() -> None:
-    assert plan_intermediate(wanted(), Found(facts((-1, 300))), ROOT, signer=False, ours=True, now=NOW) == Keep()
+    assert (
+        plan_intermediate(wanted(), Found(facts((-1, 300))), ROOT, obstacle="isn't at hand", ours=True, now=NOW)
+        == Keep()
+    )
 
 
 @pytest.mark.parametrize("found", [None, Found(facts((-731, -1))), Found(facts((-1, 700)), ("broken",))])
 def test_a_missing_root_key_is_an_error_where_nothing_usable_is_left(found: Found | None) -> None:
     with pytest.raises(MeshError, match=r"the root key isn't at hand.*root\.key"):
-        plan_intermediate(wanted(), found, ROOT, signer=False, ours=True, now=NOW)
+        plan_intermediate(wanted(), found, ROOT, obstacle="isn't at hand", ours=True, now=NOW)
 
 
 def test_an_intermediate_that_ends_with_its_root_is_kept_and_warned_about() -> None:
     root = facts((-3550, 100))
-    plan = plan_intermediate(wanted(), Found(facts((-1, 100))), root, signer=True, ours=True, now=NOW)
+    plan = plan_intermediate(wanted(), Found(facts((-1, 100))), root, obstacle=None, ours=True, now=NOW)
     assert isinstance(plan, Keep)
     assert "can't live longer than its root" in plan.warnings[0]
 
 
 def test_a_new_root_means_new_intermediates() -> None:
-    plan = plan_intermediate(wanted(), Found(facts((-1, 700))), None, signer=True, ours=True, now=NOW)
+    plan = plan_intermediate(wanted(), Found(facts((-1, 700))), None, obstacle=None, ours=True, now=NOW)
     assert plan == Issue(("its root is new",))
 
 
@@ -137,7 +140,7 @@ def test_what_was_issued_is_kept_at_once(spec: IntermediateSpec, now: datetime, 
     root = facts((0, 0), not_before=now - DAY, not_after=now.replace(microsecond=0) + root_life)
     start, end = validity_window(now, spec.validity, root)
     issued = Found(facts((0, 0), not_before=start, not_after=end))
-    assert isinstance(plan_intermediate(spec, issued, root, signer=True, ours=True, now=now), Keep)
+    assert isinstance(plan_intermediate(spec, issued, root, obstacle=None, ours=True, now=now), Keep)
 
 
 @given(spec=specs(), now=moments, later=spans, root_life=spans)
@@ -150,12 +153,12 @@ def test_time_alone_issues_at_most_once_per_moment_and_never_before_the_window(
     if then >= root.not_after:
         return
     issued = Found(facts((0, 0), not_before=start, not_after=end))
-    plan = plan_intermediate(spec, issued, root, signer=True, ours=True, now=then)
+    plan = plan_intermediate(spec, issued, root, obstacle=None, ours=True, now=then)
     assert isinstance(plan, Keep) or then >= end - spec.renew_before
     if isinstance(plan, Issue):
         start, end = validity_window(then, spec.validity, root)
         again = Found(facts((0, 0), not_before=start, not_after=end))
-        assert isinstance(plan_intermediate(spec, again, root, signer=True, ours=True, now=then), Keep)
+        assert isinstance(plan_intermediate(spec, again, root, obstacle=None, ours=True, now=then), Keep)
 
 
 @given(now=moments, validity=spans, root_life=spans, age=spans)
@@ -174,7 +177,7 @@ def test_a_certificate_that_is_not_issued_is_valid_now(
     root = facts((0, 0), not_before=now - 2 * age, not_after=now + 2 * left)
     found = Found(facts((0, 0), not_before=now - age, not_after=now + left - timedelta(days=365)))
     try:
-        plan = plan_intermediate(spec, found, root, signer=signer, ours=True, now=now)
+        plan = plan_intermediate(spec, found, root, obstacle=None if signer else "is away", ours=True, now=now)
     except MeshError:
         assert not signer
         return

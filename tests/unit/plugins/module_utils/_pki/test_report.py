@@ -82,7 +82,7 @@ def test_the_root_of_several_is_the_one_the_chain_leads_to(ensure: Callable[...,
 def test_expired_certificates_are_problems_of_theirs(ensure: Callable[..., Result], ca: Path) -> None:
     made = ensure("centre")
     report = of_directory(str(ca), made.intermediates[0].facts.not_after)
-    assert report["problems"] == ["centre: the certificate expired on 2028-11-20"]
+    assert report["problems"] == ["centre: ca-cert.pem expired on 2028-11-20"]
     assert report["intermediates"][0]["remaining_days"] == 0
 
 

@@ -70,7 +70,9 @@ BAD = [
     ({"root": {"validity": "x"}}, "root.validity can't be understood"),
     ({"root": {"key": "/k"}}, "root.key needs root.certificate"),
     ({"root": {"certificate": "/c", "key": "/k", "offline": True}}, "exclude each other"),
-    ({"root": {"common_name": "x" * 65}}, "root.common_name is too long for a certificate: 65 characters"),
+    ({"root": {"common_name": "x" * 65}}, "root.common_name is too long for a certificate: 65 bytes in UTF-8, 64 is"),
+    ({"root": {"organization": "é" * 33}}, "root.organization is too long for a certificate: 66 bytes"),
+    ({"root": {"common_name": "two\nlines"}}, "root.common_name holds characters that can't be printed"),
     ({"intermediates": [{"name": "a", "certificate": "/c"}]}, "certificate needs root.offline"),
     ({"existing": [{"name": "a", "fingerprint": "12:34"}]}, "the fingerprint of existing, a isn't one: got '12:34'"),
 ]
