@@ -12,7 +12,7 @@ PLAYBOOK := .venv/bin/ansible-playbook -i inventories/lab
 RUN_TESTS := .venv/bin/python -m tests.runner
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down test test-all lint unit sanity pin clean
+.PHONY: help setup lab lab-down test test-all lint unit sanity molecule pin clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,10 @@ unit: ## Unit tests
 sanity: ## ansible-test sanity
 	@tools/bootstrap.sh test
 	@$(RUN_TESTS) --only sanity
+
+molecule: ## The Molecule scenarios: two KinD clusters of their own, made, repaired, retired and taken away again
+	@tools/bootstrap.sh test
+	@$(RUN_TESTS) --only molecule
 
 pin: ## Resolve requirements/*.in anew into *.txt with hashes (needs uv)
 	@for level in lab test; do \

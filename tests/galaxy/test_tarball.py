@@ -73,6 +73,7 @@ def test_it_holds_nothing_that_serves_the_checkout_only(members: list[str]) -> N
     checkout_only = (
         "tests/",
         "tools/",
+        "extensions/",
         "inventories/lab/",
         ".ci/",
         "Makefile",

@@ -85,4 +85,6 @@ def is_strange(item: dict[str, Any]) -> bool:
     managers = {
         str(entry.get("manager")) for entry in metadata.get("managedFields") or [] if not entry.get("subresource")
     }
-    return not managers or not managers <= _CONTROLLERS
+    if not managers:  # the account that every namespace is born with declares nothing, so nobody is recorded for it
+        return (item.get("kind"), metadata["name"]) != ("ServiceAccount", "default")
+    return not managers <= _CONTROLLERS
