@@ -115,8 +115,8 @@ options:
     description:
       - V(present) makes the objects as given.
       - V(absent) deletes the given objects, or the whole set if none are given. Adopted objects are released, others'
-        objects are left alone. A definition that others' custom resources use stays. A namespace that this module made
-        goes with all that is in it.
+        objects are left alone. A definition that this module made stays while others' custom resources use it. A
+        namespace that it made goes, but with others' objects in it it stays and is released.
     type: str
     choices: [present, absent]
     default: present

@@ -96,8 +96,10 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 )
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remnants import Remnant
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import name_of
-from ansible_collections.edge.mesh.plugins.module_utils._k8s import observe, ownership
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import observe, ownership, strangers
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import ref_of
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import load
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time, until
@@ -123,7 +125,7 @@ _ELECTION = "istio-namespace-controller-election"
 def at_a_site(api: Client, root: str) -> list[Remnant]:
     """Everything of the mesh that a site still has."""
     with observe.Parallel() as work:
-        ours = [item for _resource, item in observe.labelled(api, work, ownership.ORIGIN)]
+        ours = observe.labelled(api, work, ownership.ORIGIN, strict=True)
         asked: list[Callable[[], list[Remnant]]] = [
             lambda: remnants.roots(_roots(api), root),
             lambda: remnants.webhooks(api.list(f"{_HOOKS}/mutatingwebhookconfigurations")),
@@ -133,7 +135,15 @@ def at_a_site(api: Client, root: str) -> list[Remnant]:
             lambda: remnants.workloads(api.list("/api/v1/pods")),
         ]
         others = [found for answer in work.all(lambda ask: ask(), asked) for found in answer]
-    return [*remnants.made_by_us(ours), *others]
+        used = work.all(lambda entry: _users(api, *entry), ours)
+    return [*remnants.made_by_us((item, users) for (_resource, item), users in zip(ours, used, strict=True)), *others]
+
+
+def _users(api: Client, resource: Resource, item: observe.Live) -> list[str]:
+    """Who keeps a definition of ours alive; empty for other kinds."""
+    if resource.kind != "CustomResourceDefinition":
+        return []
+    return [str(ref) for ref in strangers.living_on(api, ref_of(item), resource, item, frozenset())]
 
 
 def at_a_primary(api: Client, cluster: str) -> list[Remnant]:

@@ -118,13 +118,14 @@ def test_retiring_again_changes_nothing(lab: Lab, left: dict[str, Played]) -> No
 # -- the second mesh, of clusters that are there already ---------------------------------------------------------------
 
 DEFINITION = "CustomResourceDefinition virtualservices.networking.istio.io"
+LATE_DEFINITION = "CustomResourceDefinition destinationrules.networking.istio.io"
 ADOPTED = ("Namespace istio-system", "Namespace sample", DEFINITION)
 FOREIGN = (*ADOPTED, "VirtualService shop/theirs", "ConfigMap istio-system/theirs", "ConfigMap sample/theirs")
 
 
 def stranger(kind: str, namespace: str, name: str, **more: Any) -> dict[str, Any]:
     """An object that somebody else made before us."""
-    group = {"VirtualService": "networking.istio.io/v1"}.get(kind, "v1")
+    group = "networking.istio.io/v1" if kind in ("VirtualService", "DestinationRule") else "v1"
     metadata = {"name": name, "labels": {"team": "shop"}, **({"namespace": namespace} if namespace else {})}
     return {"apiVersion": group, "kind": kind, "metadata": metadata, **more}
 
@@ -221,6 +222,8 @@ def test_an_existing_cluster_is_never_deleted_and_loses_only_what_we_made(
     lab: Lab, adopted: Played, second: Lab, theirs: dict[str, dict[str, Any]]
 ) -> None:
     assert adopted.rc == 0
+    late = stranger("DestinationRule", "shop", "late", spec={"host": "x.example"})
+    lab.kubectl(CLUSTER[SHOP], "create", "-f", "-", stdin=json.dumps(late))
     retired = retire(second, SHOP, "-e", "edge_mesh_delete_cluster=true")
     assert retired.rc == 0, retired.output[-6000:]
     now = everything(lab, CLUSTER[SHOP])
@@ -230,9 +233,16 @@ def test_an_existing_cluster_is_never_deleted_and_loses_only_what_we_made(
         assert now[name]["metadata"].get("annotations") == item["metadata"].get("annotations"), name
         assert now[name]["metadata"]["labels"] == item["metadata"]["labels"], name
     kept = {row["step"] for row in second.report("retire")["results"] if row["result"] == "kept"}
-    assert DEFINITION in kept
-    gone = [name for name in of_the_mesh(lab, CLUSTER[SHOP]) if name not in theirs]
-    assert gone == []
+    assert {DEFINITION, LATE_DEFINITION} <= kept
+    stays = {*theirs, LATE_DEFINITION, "DestinationRule shop/late"}
+    assert [name for name in of_the_mesh(lab, CLUSTER[SHOP]) if name not in stays] == []
+
+
+def test_a_definition_of_ours_goes_when_nobody_uses_it_any_more(lab: Lab, adopted: Played, second: Lab) -> None:
+    assert adopted.rc == 0
+    lab.kubectl(CLUSTER[SHOP], "delete", "destinationrule", "late", "-n", "shop")
+    assert retire(second, SHOP).rc == 0
+    assert LATE_DEFINITION not in everything(lab, CLUSTER[SHOP])
 
 
 def test_a_primary_without_sites_can_be_retired_and_its_ca_stays_here(lab: Lab, second: Lab, adopted: Played) -> None:

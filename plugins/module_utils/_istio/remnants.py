@@ -10,7 +10,7 @@ it isn't ours (``kept``), and workloads that still run with a proxy (``workload`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -54,16 +54,21 @@ def _remnant(item: Json, verdict: Verdict, why: str, kind: str = "") -> Remnant:
     return Remnant(kind or str(item.get("kind")), metadata.get("namespace") or "", metadata["name"], verdict, why)
 
 
-def made_by_us(items: Iterable[Json]) -> list[Remnant]:
-    """Objects that carry our label: of the roles' sets they should be gone, others were applied by somebody else."""
+def made_by_us(items: Iterable[tuple[Json, Sequence[str]]]) -> list[Remnant]:
+    """Objects that carry our label, each with those of others that use it.
+
+    Of the roles' sets they should be gone, unless somebody uses them; other sets were applied by somebody else.
+    """
     found = []
-    for item in items:
+    for item, users in items:
         metadata = item["metadata"]
         if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
             continue  # labels that a controller copied: it goes with its owner
         name = ownership.set_of(item)
         if name is not None and name not in SETS:
             found.append(_remnant(item, "kept", f"applied as the set '{name}', which is none of the mesh's"))
+        elif users:
+            found.append(_remnant(item, "kept", f"others use it ({users[0]}): retire again when they don't any more"))
         elif metadata.get("deletionTimestamp"):
             found.append(_remnant(item, "left", "its deletion is under way"))
         else:

@@ -214,10 +214,11 @@ def members(client: Client, work: Parallel, set_name: str) -> list[tuple[Resourc
     return labelled(client, work, ownership.selector(set_name))
 
 
-def labelled(client: Client, work: Parallel, selector: str) -> list[tuple[Resource, Live]]:
+def labelled(client: Client, work: Parallel, selector: str, *, strict: bool = False) -> list[tuple[Resource, Live]]:
     """Every object that a label selector meets, metadata only, over all kinds that can be listed and deleted.
 
-    One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out.
+    One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out, or an
+    ApiError if ``strict``.
     """
     kinds: dict[tuple[str, str], Resource] = {}
     for resource in discovery.discover(client):
@@ -233,7 +234,7 @@ def labelled(client: Client, work: Parallel, selector: str) -> list[tuple[Resour
                 accept=METADATA_ONLY,
             )
         except ApiError as error:
-            if error.status in (403, 404, 405, 503):
+            if error.status in (404, 405) or (error.status in (403, 503) and not strict):
                 return []
             raise
         fixed = {"apiVersion": resource.api_version, "kind": resource.kind}

@@ -29,22 +29,34 @@ def verdicts(found: list[Remnant]) -> dict[str, str]:
     return {each.name: each.verdict for each in found}
 
 
+def unused(*items: Any) -> list[Any]:
+    return [(each, ()) for each in items]
+
+
 def test_what_carries_our_label_should_be_gone_unless_it_is_another_set() -> None:
     owner = [{"controller": True, "kind": "Deployment", "name": "x"}]
     found = remnants.made_by_us(
-        [
+        unused(
             labelled("role", "gateways"),
             labelled("bare", None),
             labelled("own", "my-things"),
             labelled("copy", "gateways", ownerReferences=owner),
-        ]
+        )
     )
     assert verdicts(found) == {"role": "left", "bare": "left", "own": "kept"}
     assert "the set 'my-things'" in found[-1].why
 
 
+def test_a_definition_that_others_use_stays_until_they_do_not_any_more() -> None:
+    (found,) = remnants.made_by_us([(labelled("virtualservices", "site-enrollment"), ["VirtualService shop/theirs"])])
+    assert (found.verdict, found.why) == (
+        "kept",
+        "others use it (VirtualService shop/theirs): retire again when they don't any more",
+    )
+
+
 def test_an_object_on_its_way_out_is_told_as_such() -> None:
-    (found,) = remnants.made_by_us([labelled("role", "gateways", deletionTimestamp="2026-01-01T00:00:00Z")])
+    (found,) = remnants.made_by_us(unused(labelled("role", "gateways", deletionTimestamp="2026-01-01T00:00:00Z")))
     assert (found.verdict, found.why) == ("left", "its deletion is under way")
 
 
