@@ -217,8 +217,8 @@ def members(client: Client, work: Parallel, set_name: str) -> list[tuple[Resourc
 def labelled(client: Client, work: Parallel, selector: str, *, strict: bool = False) -> list[tuple[Resource, Live]]:
     """Every object that a label selector meets, metadata only, over all kinds that can be listed and deleted.
 
-    One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out, or an
-    ApiError if ``strict``.
+    One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out, or
+    an ApiError if ``strict``.
     """
     kinds: dict[tuple[str, str], Resource] = {}
     for resource in discovery.discover(client):
