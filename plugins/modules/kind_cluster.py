@@ -135,6 +135,11 @@ def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Ou
     begun = time.time()
     _refuse_foreign(wanted)
     node = None if check_mode and not kind.there() else kind.node(wanted.name)
+    if node and not node.networks:
+        raise MeshError(
+            f"the node {node.name} is on no Docker network",
+            hint=f"docker network connect {wanted.network} {node.name}; docker restart {node.name}; then run again",
+        )
     if node and not kind.is_ours(node, wanted.mesh):
         raise MeshError(
             f"a KinD cluster {wanted.name} exists that this mesh didn't make",

@@ -202,3 +202,10 @@ def test_what_a_killed_creation_left_of_a_kubeconfig_goes(tmp_path: Path) -> Non
     )
     assert programs.ran(f"--kubeconfig {left}/config")
     assert not left.exists()
+
+
+def test_a_node_without_a_network_is_named_with_its_cure(tmp_path: Path) -> None:
+    node = json.loads(NODE)
+    node[0]["NetworkSettings"]["Networks"] = {}
+    with pytest.raises(MeshError, match=r"is on no Docker network \(docker network connect edge-mesh-m m-shop-control"):
+        apply(tmp_path, Programs(container_inspect=(0, json.dumps(node), "")))
