@@ -85,6 +85,4 @@ def is_strange(item: dict[str, Any]) -> bool:
     managers = {
         str(entry.get("manager")) for entry in metadata.get("managedFields") or [] if not entry.get("subresource")
     }
-    if not managers:  # the account that every namespace is born with declares nothing, so nobody is recorded for it
-        return (item.get("kind"), metadata["name"]) != ("ServiceAccount", "default")
-    return not managers <= _CONTROLLERS
+    return not managers or not managers <= _CONTROLLERS

@@ -58,7 +58,6 @@ def made_by(*managers, **metadata):
         pytest.param(made_by("helm", "kubelet"), True, id="by another tool"),
         pytest.param(made_by(), True, id="by nobody knows whom"),
         pytest.param({"kind": "ServiceAccount", **made_by(name="default")}, False, id="with its namespace"),
-        pytest.param({"kind": "ServiceAccount", **made_by("kubectl", name="default")}, True, id="then changed by hand"),
         pytest.param({"kind": "ServiceAccount", **made_by()}, True, id="an account of whom nobody knows"),
         pytest.param(made_by("pilot-discovery"), False, id="by istiod"),
         pytest.param(made_by("kube-controller-manager"), False, id="by the cluster"),
