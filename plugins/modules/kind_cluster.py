@@ -101,7 +101,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._files import (
     write_text,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
-from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Wanted
+from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Node, Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
 
 ARGUMENTS = {
@@ -130,23 +130,29 @@ def _refuse_foreign(wanted: Wanted) -> None:
         )
 
 
+def _refuse_unusable(kind: Kind, node: Node, wanted: Wanted) -> None:
+    """Raise MeshError for a node that isn't ours or that nothing can be done with."""
+    if not node.networks:
+        raise MeshError(
+            f"the node {node.name} is on no Docker network",
+            hint=f"docker network connect {wanted.network} {node.name}; docker restart {node.name}; then run again",
+        )
+    if not kind.is_ours(node, wanted.mesh):
+        raise MeshError(
+            f"a KinD cluster {wanted.name} exists that this mesh didn't make",
+            hint="use it with provider existing, or give the mesh another edge_mesh_id",
+        )
+    if node.paused:
+        raise MeshError(f"the node {node.name} is paused", hint=f"docker unpause {node.name}, then run again")
+
+
 def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Outcome:
     reasons: list[str] = []
     begun = time.time()
     _refuse_foreign(wanted)
     node = None if check_mode and not kind.there() else kind.node(wanted.name)
-    if node and not node.networks:
-        raise MeshError(
-            f"the node {node.name} is on no Docker network",
-            hint=f"docker network connect {wanted.network} {node.name}; docker restart {node.name}; then run again",
-        )
-    if node and not kind.is_ours(node, wanted.mesh):
-        raise MeshError(
-            f"a KinD cluster {wanted.name} exists that this mesh didn't make",
-            hint="use it with provider existing, or give the mesh another edge_mesh_id",
-        )
-    if node and node.paused:
-        raise MeshError(f"the node {node.name} is paused", hint=f"docker unpause {node.name}, then run again")
+    if node:
+        _refuse_unusable(kind, node, wanted)
     if node and not kind.is_whole(node):
         reasons.append("the cluster was half-created")
         if not check_mode:

@@ -16,6 +16,8 @@ from tests.lab.lab import Lab
 # Made by controllers out of ours, with our labels copied.
 _COPIES = {"Endpoints"}
 _MEANING = ("spec", "data", "webhooks", "rules", "roleRef", "subjects", "endpoints", "ports", "addressType", "type")
+# What the API server hands out to a Service, another one each time.
+_ALLOCATED = {"clusterIP", "clusterIPs", "healthCheckNodePort"}
 
 
 @dataclass(frozen=True)
@@ -58,5 +60,8 @@ def meaning(item: Mapping[str, Any]) -> str:
         if not name.startswith(("deployment.kubernetes.io/", "control-plane.alpha.kubernetes.io/"))
     }
     told = {key: item[key] for key in _MEANING if key in item}
+    if item["kind"] == "Service":
+        ports = [{key: value for key, value in port.items() if key != "nodePort"} for port in item["spec"]["ports"]]
+        told["spec"] = {key: value for key, value in item["spec"].items() if key not in _ALLOCATED} | {"ports": ports}
     address = (item.get("status") or {}).get("loadBalancer") if item["kind"] == "Service" else None
     return json.dumps([metadata.get("labels"), annotations, told, address], sort_keys=True)

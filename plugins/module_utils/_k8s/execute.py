@@ -134,6 +134,9 @@ def _apply(
     try:
         return client.apply(path, step.body, force=rules.force_conflicts, dry_run=dry_run)
     except ApiError as error:
+        renamed = _renamed_lists(error, step.body) if step.mend else {}
+        if renamed:
+            return _replace_lists(client, path, step.body, renamed, dry_run=dry_run)
         if error.status != 409 or not error.causes:
             raise
         foreign = conflicts(error.causes, live, rules.respected) if step.mend else _owners(error.causes)
@@ -147,6 +150,35 @@ def _apply(
                 hint="leave the field out, or set force_conflicts: true to take it over",
             ) from error
     return client.apply(path, step.body, force=True, dry_run=dry_run)
+
+
+def _renamed_lists(error: ApiError, body: Object) -> dict[str, Any]:
+    """The lists of ours, as a patch, in which a hand gave an item another key and left its unique name.
+
+    That is so for a Service's port with another number: applying would add ours beside it, which the server refuses.
+    Empty for any other refusal.
+    """
+    patch: dict[str, Any] = {}
+    for cause in error.causes:
+        names = cause.field.partition("[")[0].split(".")
+        value: Any = body
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        if "Duplicate value" not in cause.message or not isinstance(value, list):
+            return {}
+        place = patch
+        for name in names[:-1]:
+            place = place.setdefault(name, {})
+        place[names[-1]] = value
+    return patch
+
+
+def _replace_lists(
+    client: Client, path: str, body: Object, lists: Mapping[str, Any], *, dry_run: bool
+) -> dict[str, Any]:
+    """Put whole lists back, then apply; a dry run of the first step can't be built upon, so it is the answer."""
+    replaced = client.patch(path, lists, fieldManager=ownership.MENDER, **({"dryRun": "All"} if dry_run else {}))
+    return replaced if dry_run else client.apply(path, body, force=True)
 
 
 def conflicts(causes: Iterable[Cause], live: Mapping[str, Any], respected: tuple[str, ...]) -> list[tuple[str, str]]:

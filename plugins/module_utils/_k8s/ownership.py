@@ -21,10 +21,12 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER
 
 __all__ = [
-    "ORIGIN", "RESPECTED", "SET", "Fields", "Origin", "applies", "check_set_name", "fields_of", "item_key",
+    "MENDER", "ORIGIN", "RESPECTED", "SET", "Fields", "Origin", "applies", "check_set_name", "fields_of", "item_key",
     "managers_of", "merged", "origin_of", "selector", "set_of",
 ]  # fmt: skip
 
+# What it patches counts as changed by a hand, so that the apply that follows takes it over.
+MENDER = f"{FIELD_MANAGER}-mend"
 SET = "edge.mesh/set"
 ORIGIN = "edge.mesh/origin"
 Origin = Literal["created", "adopted"]
@@ -65,7 +67,7 @@ def origin_of(live: Mapping[str, Any]) -> Origin | None:
     others = (
         entry
         for entry in live["metadata"].get("managedFields") or []
-        if entry.get("manager") not in (FIELD_MANAGER, *RESPECTED) and not entry.get("subresource")
+        if entry.get("manager") not in (FIELD_MANAGER, MENDER, *RESPECTED) and not entry.get("subresource")
     )
     return "adopted" if any(entry.get("fieldsV1") for entry in others) else "created"
 
