@@ -83,7 +83,7 @@ class Lab:
 
     def start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a playbook of the checkout."""
-        command = [str(VENV / "bin/ansible-playbook"), "-i", str(self.inventory), playbook, *arguments]
+        command = [str(VENV / "bin/ansible-playbook"), "-i", str(self.inventory / "hosts.yml"), playbook, *arguments]
         environment = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.Popen(

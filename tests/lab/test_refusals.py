@@ -33,7 +33,7 @@ class Bench:
         self.lab = Lab(directory)
         self.sites: dict[str, dict[str, Any]] = {}
         for name in (PRIMARY, EDGE):
-            copy = directory / f"{name}.kubeconfig"
+            copy = directory.parent / f"{name}.kubeconfig"  # beside the inventory, which is read as a whole
             directory.mkdir(parents=True, exist_ok=True)
             shutil.copy(lab.kubeconfig(name), copy)
             copy.chmod(0o600)
@@ -90,7 +90,7 @@ def one_name_twice(bench: Bench) -> str:
 
 def one_network_twice(bench: Bench) -> str:
     bench.common["edge_mesh_network"] = "n"
-    return f"{PRIMARY}, {EDGE} share the network n"
+    return f"{EDGE}, {PRIMARY} share the network n"
 
 
 def no_primary(bench: Bench) -> str:
