@@ -23,13 +23,11 @@ description:
   - A root is made once. This module never puts a new root in the place of a known one.
 requirements:
   - cryptography >= 42
+extends_documentation_fragment:
+  - edge.mesh.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Says what would be issued, and writes nothing.
   diff_mode:
-    support: full
-    description: One line per certificate with its subject, end and fingerprint; keys are never shown.
+    details: One line per certificate with its subject, end and fingerprint; keys are never shown.
 options:
   path:
     description:
@@ -161,6 +159,9 @@ options:
     type: str
     choices: [present, absent]
     default: present
+notes:
+  - Ansible itself writes a task's arguments, and so O(passphrase) and O(root.passphrase), to a temporary file that only
+    its user can read, unless pipelining is on (C(ansible_pipelining=true), or C(pipelining) in C(ansible.cfg)).
 seealso:
   - module: edge.mesh.mesh_ca_info
 """
