@@ -130,7 +130,7 @@ def hub(monkeypatch):
             assert (path, labelSelector) == ("/api/v1/namespaces/istio-system/secrets", "istio/multiCluster=true")
             return listed
 
-    monkeypatch.setattr(remote_secret_info, "load", lambda path, context: "endpoint")
+    monkeypatch.setattr(remote_secret_info, "load", lambda path, context: SimpleNamespace(context="centre"))
     monkeypatch.setattr(remote_secret_info, "Client", Api)
     return SimpleNamespace(listed=listed)
 
