@@ -117,8 +117,8 @@ def hub(monkeypatch):
     class Api:
         requests = 1
 
-        def __init__(self, endpoint, *, timeout):
-            assert (endpoint, timeout) == ("endpoint", 30)
+        def __init__(self, endpoint, *, timeout, site):
+            assert (endpoint.context, timeout, site) == ("centre", 30, "centre")
 
         def __enter__(self):
             return self
