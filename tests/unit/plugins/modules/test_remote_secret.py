@@ -117,8 +117,8 @@ def hub(monkeypatch):
     class Api:
         requests = 1
 
-        def __init__(self, endpoint, *, timeout):
-            assert (endpoint, timeout) == ("endpoint", 30)
+        def __init__(self, endpoint, *, timeout, site):
+            assert (endpoint.context, timeout, site) == ("centre", 30, "centre")
 
         def __enter__(self):
             return self
@@ -130,7 +130,7 @@ def hub(monkeypatch):
             assert (path, labelSelector) == ("/api/v1/namespaces/istio-system/secrets", "istio/multiCluster=true")
             return listed
 
-    monkeypatch.setattr(remote_secret_info, "load", lambda path, context: "endpoint")
+    monkeypatch.setattr(remote_secret_info, "load", lambda path, context: SimpleNamespace(context="centre"))
     monkeypatch.setattr(remote_secret_info, "Client", Api)
     return SimpleNamespace(listed=listed)
 
