@@ -89,11 +89,16 @@ def _start_by_hand(paths: Paths) -> subprocess.Popen[bytes]:
 
 
 def forget_dead_pid_file(paths: Paths) -> None:
-    """After a crash dockerd refuses to start when another process has its old pid by now: then the file is a lie."""
+    """After a crash dockerd refuses to start when another process has its old pid by now: then the file is a lie.
+
+    So it is when the pid belongs to the dead daemon itself, for whose end nobody has asked yet.
+    """
     file = paths.root / "var/run/docker.pid"
     with contextlib.suppress(OSError, ValueError):
-        comm = paths.proc / file.read_text().strip() / "comm"
-        if not comm.exists() or comm.read_text().strip() != "dockerd":
+        pid = int(file.read_text().strip())
+        comm = paths.proc / str(pid) / "comm"
+        stat = _stat(paths, pid)
+        if stat is None or _is_zombie(stat) or comm.read_text().strip() != "dockerd":
             file.unlink()
 
 

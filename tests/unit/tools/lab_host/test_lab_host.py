@@ -152,9 +152,10 @@ def test_somebody_elses_daemon_is_never_stopped(paths: Paths, monkeypatch: pytes
 def test_a_dead_daemons_pid_file_goes_and_a_living_ones_stays(paths: Paths) -> None:
     file = paths.root / "var/run/docker.pid"
     file.parent.mkdir(parents=True)
-    for pid, comm in ((42, "dockerd"), (43, "cron")):
+    for pid, comm, state in ((42, "dockerd", "S"), (43, "cron", "S"), (45, "dockerd", "Z")):
         (paths.proc / str(pid)).mkdir(parents=True)
         (paths.proc / str(pid) / "comm").write_text(f"{comm}\n")
+        (paths.proc / str(pid) / "stat").write_text(f"{pid} ({comm}) {state} 1 1")
 
     file.write_text("42\n")
     daemon.forget_dead_pid_file(paths)
@@ -162,9 +163,10 @@ def test_a_dead_daemons_pid_file_goes_and_a_living_ones_stays(paths: Paths) -> N
     file.write_text("43\n")
     daemon.forget_dead_pid_file(paths)
     assert not file.exists()
-    file.write_text("44\n")
-    daemon.forget_dead_pid_file(paths)
-    assert not file.exists()
+    for pid in (44, 45):  # one that is gone, and one whose end nobody has asked for
+        file.write_text(f"{pid}\n")
+        daemon.forget_dead_pid_file(paths)
+        assert not file.exists()
 
 
 @pytest.fixture
