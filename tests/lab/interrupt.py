@@ -91,7 +91,7 @@ def half_files(state: Path) -> list[str]:
     wrong = []
     for path in sorted(path for path in state.rglob("*") if path.is_file() and not path.name.startswith(".")):
         if path.suffix == ".json" or path.name == "artifacts.lock":
-            wrong += _judge(path, lambda text: json.loads(text))
+            wrong += _judge(path, json.loads)
         elif path.suffix in (".yaml", ".yml"):
             wrong += _judge(path, lambda text: yaml.safe_load(text)["users"][0]["user"])
         elif path.name.endswith("cert.pem") and not _openssl("x509", "-noout", "-in", str(path)):
