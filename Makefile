@@ -56,7 +56,7 @@ molecule: ## The Molecule scenarios: two KinD clusters of their own, made, repai
 	@$(RUN_TESTS) --only molecule
 
 pin: ## Resolve requirements/*.in anew into *.txt with hashes (needs uv)
-	@for level in lab test; do \
+	@for level in lab test bench; do \
 	    uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes --no-header --no-annotate \
 	        --no-emit-index-url --no-emit-find-links requirements/$$level.in -o requirements/$$level.txt || exit 1; \
 	done

@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.architecture.tree import below, files, imports, text
@@ -50,21 +51,24 @@ def test_the_requirements_are_what_plugins_import() -> None:
 
 
 def test_every_pin_has_a_hash_and_names_no_host() -> None:
-    for path in ("requirements/lab.txt", "requirements/test.txt"):
+    for path in ("requirements/lab.txt", "requirements/test.txt", "requirements/bench.txt"):
         for block in re.split(r"\n(?=[a-z])", text(Path(path)).strip()):
             assert "==" in block, f"{path}: {block} isn't pinned"
             assert "--hash=sha256:" in block, f"{path}: {block} has no hash"
         assert "://" not in text(Path(path))
 
 
-def test_the_pins_of_the_tests_hold_those_of_the_lab() -> None:
-    assert pins("requirements/lab.txt") <= pins("requirements/test.txt")
+@pytest.mark.parametrize("level", ["test", "bench"])
+def test_the_pins_of_tests_and_benchmarks_hold_those_of_the_lab(level: str) -> None:
+    assert pins("requirements/lab.txt") <= pins(f"requirements/{level}.txt")
 
 
 def test_every_requirement_is_pinned_and_has_its_reason() -> None:
-    wanted = names("requirements/collection.txt") | names("requirements/lab.in") | names("requirements/test.in")
-    pinned = {pin.split("==")[0] for pin in pins("requirements/test.txt")}
-    assert wanted <= pinned
+    wanted = names("requirements/collection.txt") | names("requirements/lab.in")
+    for level in ("test", "bench"):
+        pinned = {pin.split("==")[0] for pin in pins(f"requirements/{level}.txt")}
+        assert wanted | names(f"requirements/{level}.in") <= pinned
+    wanted |= names("requirements/test.in") | names("requirements/bench.in")
     reasons = text(Path("CONTRIBUTING.md")).lower()
     assert not [name for name in wanted if f"`{name}`" not in reasons], "no reason in CONTRIBUTING.md"
 

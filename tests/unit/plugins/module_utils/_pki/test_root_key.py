@@ -183,3 +183,29 @@ def test_a_bundle_whose_root_cannot_be_told_speaks_against_a_new_root(ensure: En
     outside = make()
     options = {"certificate": put("r.pem", outside.pem), "key": put("r.key", outside.key_pem())}
     assert ensure("centre", root=options).root.action == "imported"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_lost_state_directory_is_restored_from_the_roots_two_files(
+    ensure: Ensure, ca: Path, tmp_path: Path, named: bool
+) -> None:
+    known = ensure("centre", passphrase="secret words").root
+    assert known is not None
+    assert known.facts is not None
+    (ca / "root").rename(tmp_path / "backup")
+    shutil.rmtree(ca)
+    evidence = [{"name": "centre", "fingerprint": known.facts.fingerprint}]
+    with pytest.raises(MeshError, match="restore the state directory from a backup, or import that root"):
+        ensure("centre", existing=evidence)
+    options: dict[str, object] = {"existing": evidence, "passphrase": "secret words"}
+    if named:
+        files = {"certificate": f"{tmp_path}/backup/root-cert.pem", "key": f"{tmp_path}/backup/root-key.pem"}
+        options["root"] = {**files, "passphrase": "secret words"}
+    else:
+        ca.mkdir(exist_ok=True)
+        (tmp_path / "backup").rename(ca / "root")
+    restored = ensure("centre", **options)
+    assert restored.root is not None
+    assert restored.root.facts == known.facts
+    assert restored.intermediates[0].action == "issued"
+    assert not ensure("centre", **options).changed

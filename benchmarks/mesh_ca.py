@@ -1,0 +1,125 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A CA with many intermediates: `mesh_ca` beside openssl, step and community.crypto.
+
+``python -m benchmarks.mesh_ca`` runs all rows, writes every single run to results/mesh_ca.csv and the tables of
+docs/benchmarks/mesh_ca.md. ``--quick`` tries one small row and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.ca_peers import WAYS, Way, check
+from benchmarks.measure import Contender, Sample, alternate, machine, summarise, table, write_csv, write_section
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "mesh_ca.csv"
+PAGE = HERE.parent / "docs" / "benchmarks" / "mesh_ca.md"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two rows of the result: a CA of ``count`` intermediates from nothing, and the same again with nothing to do."""
+
+    key_type: str
+    count: int
+    rounds: int
+    ways: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.key_type}, {self.count}"
+
+
+PROGRAMS = ("mesh_ca", "openssl", "openssl in three steps", "step")
+TASKS = ("mesh_ca as a task", "community.crypto")
+# An RSA-4096 key takes half a second whoever asks for it, so a thousand would tell nothing that a hundred don't; a
+# thousand certificates are five thousand tasks with community.crypto, which is most of an hour.
+ROWS = (
+    Row("ecdsa-p256", 1, 3, PROGRAMS),
+    Row("ecdsa-p256", 10, 3, PROGRAMS),
+    Row("ecdsa-p256", 100, 3, PROGRAMS),
+    Row("ecdsa-p256", 1000, 2, PROGRAMS),
+    Row("rsa-4096", 1, 3, PROGRAMS),
+    Row("rsa-4096", 10, 3, PROGRAMS),
+    Row("rsa-4096", 100, 1, ("mesh_ca", "openssl")),
+    Row("ecdsa-p256", 1, 2, TASKS),
+    Row("ecdsa-p256", 10, 1, TASKS),
+)
+QUICK = (Row("ecdsa-p256", 3, 1, (*PROGRAMS, *TASKS)),)
+
+
+def run(row: Row, ways: Sequence[Way], top: Path) -> list[Sample]:
+    """All rounds of a row. The second run of each way is on what its last first run left."""
+    homes = {way.name: top / way.name.replace(" ", "-") for way in ways}
+
+    def emptied(way: Way) -> Callable[[], None]:
+        def empty() -> None:
+            shutil.rmtree(homes[way.name], ignore_errors=True)
+            homes[way.name].mkdir(mode=0o700)
+
+        return empty
+
+    def first(way: Way) -> Contender:
+        return Contender(way.name, lambda: way.make(homes[way.name], row.key_type, row.count), prepare=emptied(way))
+
+    def second(way: Way) -> Contender:
+        return Contender(way.name, lambda: way.again(homes[way.name], row.key_type, row.count))
+
+    samples = alternate(f"{row}: from nothing", [first(way) for way in ways], row.rounds)
+    for way in ways:
+        check(homes[way.name], row.count)
+    samples += alternate(f"{row}: nothing to do", [second(way) for way in ways], row.rounds)
+    for home in homes.values():
+        shutil.rmtree(home)
+    return samples
+
+
+def main() -> int:
+    """Run, write, and say where."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mesh_ca", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one small row, nothing written")
+    parser.add_argument("--directory", type=Path, help="where the CAs are made (default: in memory, /dev/shm)")
+    options = parser.parse_args()
+    where = options.directory or (Path("/dev/shm") if os.path.isdir("/dev/shm") else None)
+    ready = {}
+    for way in WAYS:
+        missing = way.missing()
+        if missing:
+            print(f"left out: {way.name}: {missing}", file=sys.stderr)
+        else:
+            ready[way.name] = way
+    samples: list[Sample] = []
+    with tempfile.TemporaryDirectory(dir=where, prefix="edge-mesh-bench-") as top:
+        for row in QUICK if options.quick else ROWS:
+            samples += run(row, [ready[name] for name in row.ways if name in ready], Path(top))
+            print(f"{row}: done", file=sys.stderr, flush=True)
+            if not options.quick:
+                write(samples, "in memory" if str(where) == "/dev/shm" else "on disk")
+    if options.quick:
+        print("\n".join(table(summarise(samples), "mesh_ca")))
+    return 0
+
+
+def write(samples: Sequence[Sample], where: str) -> None:
+    """All that is known so far: every run, and the tables of the page."""
+    load = os.getloadavg()[1]
+    write_csv(RESULTS, samples)
+    said = f"{machine()}; the CAs were made {where}. Load average over five minutes at the end: {load:.1f}."
+    write_section(PAGE, "machine", [said])
+    summaries = summarise(samples)
+    write_section(PAGE, "programs", table((each for each in summaries if each.contender not in TASKS), "mesh_ca"))
+    write_section(PAGE, "tasks", table((each for each in summaries if each.contender in TASKS), "mesh_ca as a task"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
