@@ -14,10 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._pki.authority import Result
 from ansible_collections.edge.mesh.plugins.module_utils._pki.verifying import bundle_problems
+from tests.certificates import sha1_signed
 from tests.unit.plugins.module_utils._pki.conftest import NOW, make
 
 Ensure = Callable[..., Result]
@@ -209,3 +212,51 @@ def test_a_lost_state_directory_is_restored_from_the_roots_two_files(
     assert restored.root.facts == known.facts
     assert restored.intermediates[0].action == "issued"
     assert not ensure("centre", **options).changed
+
+
+def outside_files() -> list[object]:
+    """Files that people name as ``root.certificate``, and what they are told."""
+    old = make("old root", key=rsa.generate_private_key(65537, 2048))
+    weak = make("weak root", key=rsa.generate_private_key(65537, 1024))
+    root = make("company root")
+    signer = make("mesh CA", root, path_length=0)
+    return [
+        pytest.param(b"", "r.pem is empty", id="empty"),
+        pytest.param(b"hello", "r.pem isn't PEM", id="not PEM"),
+        pytest.param(b"x" * 10_000_000, "r.pem is larger than 1 MiB", id="10 MB"),
+        pytest.param(root.pem[:300], "r.pem is cut off", id="cut off"),
+        pytest.param(root.certificate.public_bytes(serialization.Encoding.DER), "r.pem is DER, not PEM", id="DER"),
+        pytest.param(root.key_pem(), "r.pem holds no certificate: it holds: PRIVATE KEY", id="a key"),
+        pytest.param(sha1_signed(old, old).pem, "r.pem: 'CN=old root' is signed with SHA-1", id="SHA-1"),
+        pytest.param(weak.pem, "r.pem: the certificate has an RSA key of 1024 bits, and 2048", id="RSA-1024"),
+        pytest.param(signer.pem, "r.pem holds no root: no certificate in it is self-signed", id="no root"),
+        pytest.param(signer.pem + root.pem, "r.pem: 'CN=mesh CA' allows 0 intermediates below it", id="path length"),
+    ]
+
+
+@pytest.mark.parametrize(("content", "message"), outside_files())
+def test_each_unfit_file_has_its_own_error_before_anything_is_written(
+    ensure: Ensure, ca: Path, put: Put, content: bytes, message: str
+) -> None:
+    with pytest.raises(MeshError) as refused:
+        ensure("centre", root={"certificate": put("r.pem", content)})
+    assert message in str(refused.value)
+    assert not (ca / "root").exists()
+
+
+@pytest.mark.parametrize("change", ["wrong order", "CRLF", "byte order mark", "text around", "with its key"])
+def test_the_form_of_what_is_handed_in_does_not_matter(ensure: Ensure, ca: Path, put: Put, change: str) -> None:
+    root = make("company root")
+    signer = make("mesh CA", root, path_length=1, days=(-1, 2000))
+    right = signer.pem + root.pem
+    content = {
+        "wrong order": root.pem + signer.pem,
+        "CRLF": right.replace(b"\n", b"\r\n"),
+        "byte order mark": b"\xef\xbb\xbf" + right,
+        "text around": b"subject: mesh CA\n" + signer.pem + b"\nits root\n\n" + root.pem + b"end",
+        "with its key": signer.key_pem() + right,
+    }[change]
+    ensure("centre", root={"certificate": put("r.pem", content), "key": put("r.key", signer.key_pem())})
+    files = {file.name: file.read_bytes() for file in (ca / "centre").iterdir()}
+    assert files["cert-chain.pem"] == files["ca-cert.pem"] + right
+    assert bundle_problems(files, NOW, root.certificate)[1] == []
