@@ -214,17 +214,24 @@ def _no_step() -> str | None:
 
 # -- community.crypto --------------------------------------------------------------------------------------------------
 
-_CRYPTO_KEYS = {"ecdsa-p256": {"type": "ECC", "curve": "secp256r1"}, "rsa-4096": {"type": "RSA", "size": 4096}}
+_CRYPTO_KEYS: dict[str, dict[str, object]] = {
+    "ecdsa-p256": {"type": "ECC", "curve": "secp256r1"},
+    "rsa-4096": {"type": "RSA", "size": 4096},
+}
 
 
 def _crypto(home: Path, key_type: str, count: int) -> str:
     """Three tasks a certificate; the chain is one more, as nothing of that collection joins files."""
-    usage = {"key_usage": ["keyCertSign", "cRLSign"], "key_usage_critical": True, "basic_constraints_critical": True}
+    usage: dict[str, object] = {
+        "key_usage": ["keyCertSign", "cRLSign"],
+        "key_usage_critical": True,
+        "basic_constraints_critical": True,
+    }
 
     def three(folder: str, key: str, name: str, path_length: int, **signing: object) -> list[dict[str, object]]:
         there = f"{home}/{folder}"
-        common = {"loop": "{{ names }}"} if "item" in folder else {}
-        made = [
+        common: dict[str, object] = {"loop": "{{ names }}"} if "item" in folder else {}
+        made: list[dict[str, object]] = [
             {
                 "community.crypto.openssl_privatekey": {
                     "path": f"{there}/{key}-key.pem", "format": "pkcs8", "format_mismatch": "convert",
