@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -122,8 +122,8 @@ class FakeClient:
     answer: dict[str, Any] | None = None
     asked: ClassVar[list[str]] = []
 
-    def __init__(self, endpoint: object, *, timeout: float) -> None:
-        self.timeout = timeout
+    def __init__(self, endpoint: object, *, timeout: float, site: str | None = None) -> None:
+        self.timeout, self.site = timeout, site
 
     def __enter__(self) -> FakeClient:
         return self
@@ -139,7 +139,7 @@ class FakeClient:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any] | None], None]:
     monkeypatch.setattr(mesh_ca_info, "Client", FakeClient)
-    monkeypatch.setattr(mesh_ca_info, "load", lambda path, context: (path, context))
+    monkeypatch.setattr(mesh_ca_info, "load", lambda path, context: SimpleNamespace(context=context))
     monkeypatch.setattr(FakeClient, "asked", [])
 
     def answer(secret: dict[str, Any] | None) -> None:
