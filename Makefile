@@ -10,9 +10,10 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 PLAYBOOK := .venv/bin/ansible-playbook -i inventories/lab
 RUN_TESTS := .venv/bin/python -m tests.runner
+BENCHMARKS := manifests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down test test-all lint unit sanity molecule pin clean
+.PHONY: help setup lab lab-down test test-all bench lint unit sanity molecule pin clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,11 @@ test-all: ## Every test suite
 	@tools/bootstrap.sh test
 	@$(RUN_TESTS) --all
 
+bench: ## Measure against what a person would use instead; tables in docs/benchmarks
+	@tools/bootstrap.sh test
+	@tools/bootstrap.sh bench
+	@for bench in $(BENCHMARKS); do .venv/bin/python -m benchmarks.$$bench || exit 1; done
+
 lint: ## Style and types: ruff, mypy, yamllint, ansible-lint, shellcheck, changelog, documentation
 	@tools/bootstrap.sh test
 	@$(RUN_TESTS) --only lint
@@ -56,11 +62,11 @@ molecule: ## The Molecule scenarios: two KinD clusters of their own, made, repai
 	@$(RUN_TESTS) --only molecule
 
 pin: ## Resolve requirements/*.in anew into *.txt with hashes (needs uv)
-	@for level in lab test; do \
+	@for level in lab test bench; do \
 	    uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes --no-header --no-annotate \
 	        --no-emit-index-url --no-emit-find-links requirements/$$level.in -o requirements/$$level.txt || exit 1; \
 	done
 
 clean: ## Remove .venv, caches and test output of this checkout (not the lab, not its state)
-	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
+	rm -rf .venv .venv-bench .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
 	find . -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +

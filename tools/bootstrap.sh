@@ -3,8 +3,9 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Makes .venv at the root from pinned requirements: tools/bootstrap.sh {lab|test}. Safe to run at any time, and twice at
-# once; costs nothing when .venv is up to date; what an interrupted call left behind is made anew.
+# Makes .venv at the root from pinned requirements: tools/bootstrap.sh {lab|test|bench}. Safe to run at any time, and twice
+# at once; costs nothing when it is up to date; what an interrupted call left behind is made anew. `bench` makes .venv-bench,
+# which holds the tools that `make bench` compares with and is never mixed with what tests and playbooks use.
 # EDGE_MESH_PYTHON names the interpreter to use; else the first Python 3.12 or newer found in the usual places.
 
 set -eu
@@ -13,13 +14,15 @@ level=${1:-lab}
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd "$root"
 pins=requirements/$level.txt
+venv=.venv
+[ "$level" = bench ] && venv=.venv-bench
 [ -f "$pins" ] || { echo "tools/bootstrap.sh: there is no $pins" >&2; exit 2; }
 
 # A virtual environment works in one place and on one machine only, so the stamp holds the place too.
 stamp_of() { echo "$(sha256sum <"requirements/$1.txt") $root"; }
 up_to_date() {
-    [ -x .venv/bin/python ] && [ ! -e .venv/.unfinished ] &&
-        [ "$(cat ".venv/.stamp-$level" 2>/dev/null)" = "$(stamp_of "$level")" ]
+    [ -x $venv/bin/python ] && [ ! -e $venv/.unfinished ] &&
+        [ "$(cat "$venv/.stamp-$level" 2>/dev/null)" = "$(stamp_of "$level")" ]
 }
 
 # Whether $1 is a Python that can make the virtual environment.
@@ -70,22 +73,22 @@ if command -v flock >/dev/null; then
 fi
 
 started=$(date +%s)
-if [ ! -x .venv/bin/python ] || [ -e .venv/.unfinished ] || [ "$(cat .venv/.root 2>/dev/null)" != "$root" ]; then
+if [ ! -x $venv/bin/python ] || [ -e $venv/.unfinished ] || [ "$(cat $venv/.root 2>/dev/null)" != "$root" ]; then
     python=$(find_python) || no_python
-    echo "Setting up .venv with $("$python" -c 'import sys; print(sys.version.split()[0], sys.executable)') ..."
-    rm -rf .venv
-    mkdir .venv
-    : >.venv/.unfinished
-    "$python" -m venv .venv
-    echo "$root" >.venv/.root
+    echo "Setting up $venv with $("$python" -c 'import sys; print(sys.version.split()[0], sys.executable)') ..."
+    rm -rf $venv
+    mkdir $venv
+    : >$venv/.unfinished
+    "$python" -m venv $venv
+    echo "$root" >$venv/.root
 fi
-: >.venv/.unfinished
+: >$venv/.unfinished
 echo "Installing the pinned packages of $pins ..."
-.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all: \
+$venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all: \
     -r "$pins" || { echo "Installing $pins failed: see pip's message above, then run the same command again." >&2; exit 1; }
-mkdir -p .venv/collections/ansible_collections/edge
-ln -sfn ../../../.. .venv/collections/ansible_collections/edge/mesh
-stamp_of "$level" >".venv/.stamp-$level"
-[ "$level" = test ] && stamp_of lab >.venv/.stamp-lab # test.txt holds lab.txt's pins too: tests/architecture checks it
-rm -f .venv/.unfinished
+mkdir -p $venv/collections/ansible_collections/edge
+ln -sfn ../../../.. $venv/collections/ansible_collections/edge/mesh
+stamp_of "$level" >"$venv/.stamp-$level"
+[ "$level" = test ] && stamp_of lab >$venv/.stamp-lab # test.txt holds lab.txt's pins too: tests/architecture checks it
+rm -f $venv/.unfinished
 echo "Done in $(($(date +%s) - started)) s."

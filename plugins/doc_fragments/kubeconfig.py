@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """``edge.mesh.kubeconfig``: which cluster; ``edge.mesh.kubeconfig.attributes``: check and diff mode in full."""
+    """``edge.mesh.kubeconfig``: which cluster, and for how long."""
 
     DOCUMENTATION = r"""
 options:
@@ -37,15 +37,4 @@ options:
   site:
     description: Name of the site; only used in error messages.
     type: str
-"""
-
-    ATTRIBUTES = r"""
-options: {}
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
-    support: full
 """

@@ -62,13 +62,8 @@ options:
     description: Components made at a time; 0 for what the machine's cores suggest.
     type: int
     default: 0
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.no_diff
 """
 
 EXAMPLES = r"""

@@ -26,7 +26,7 @@ description:
 author: edge.mesh contributors (@edge-mesh)
 extends_documentation_fragment:
   - edge.mesh.kubeconfig
-  - edge.mesh.kubeconfig.attributes
+  - edge.mesh.attributes
 options:
   objects:
     description:

@@ -23,13 +23,11 @@ description:
   - A root is made once. This module never puts a new root in the place of a known one.
 requirements:
   - cryptography >= 42
+extends_documentation_fragment:
+  - edge.mesh.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Says what would be issued, and writes nothing.
   diff_mode:
-    support: full
-    description: One line per certificate with its subject, end and fingerprint; keys are never shown.
+    details: One line per certificate with its subject, end and fingerprint; keys are never shown.
 options:
   path:
     description:

@@ -21,13 +21,8 @@ description:
 requirements:
   - cryptography >= 42
   - PyYAML and urllib3 >= 2.2, for O(secret)
-attributes:
-  check_mode:
-    support: full
-    description: This module changes nothing.
-  diff_mode:
-    support: none
-    description: This module changes nothing.
+extends_documentation_fragment:
+  - edge.mesh.attributes.read_only
 options:
   path:
     description: The CA's directory, C(<state>/ca). Exactly one of O(path), O(content) and O(secret) is given.

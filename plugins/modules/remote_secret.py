@@ -123,14 +123,11 @@ options:
     type: str
     choices: [present, absent]
     default: present
+extends_documentation_fragment:
+  - edge.mesh.attributes
 attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed when in diff mode.
     details: Secrets are shown as digests.
-    support: full
 seealso:
   - module: edge.mesh.remote_secret_info
 """

@@ -33,14 +33,8 @@ options:
     description: Seconds for each API request.
     type: int
     default: 30
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    details: Nothing is ever changed.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.read_only
 seealso:
   - module: edge.mesh.remote_secret
 """

@@ -60,13 +60,8 @@ options:
         description: Why it isn't done.
         type: str
         default: ""
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.no_diff
 """
 
 EXAMPLES = r"""

@@ -18,7 +18,7 @@ description:
 author: edge.mesh contributors (@edge-mesh)
 extends_documentation_fragment:
   - edge.mesh.kubeconfig
-  - edge.mesh.kubeconfig.attributes
+  - edge.mesh.attributes
 options:
   root:
     description: The mesh's root certificate, as PEM. Only ConfigMaps with this content are removed.

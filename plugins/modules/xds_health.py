@@ -30,13 +30,8 @@ requirements:
   - urllib3 >= 2
   - websocket-client
   - jmespath (for O(expect))
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, in check mode or not.
-  diff_mode:
-    support: none
-    description: There is nothing that could differ.
+extends_documentation_fragment:
+  - edge.mesh.attributes.read_only
 options:
   primary:
     description: The cluster whose istiod is asked.

@@ -84,12 +84,21 @@ class ControlPlane:
     """A context manager; everything it writes is below ``directory`` (0700), and nothing outlives this process.
 
     ``users`` maps further bearer tokens to user names without any right. ``audit`` counts requests by user agent.
+    Without ``controllers`` there are only etcd and the API server.
     """
 
-    def __init__(self, directory: Path, *, users: Mapping[str, str] | None = None, audit: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        users: Mapping[str, str] | None = None,
+        audit: bool = False,
+        controllers: bool = True,
+    ) -> None:
         self.directory = directory
         self.users = dict(users or {})
         self.audit = audit
+        self.controllers = controllers
         self.pki: Pki
         self.url = ""
         self._running: list[Started] = []
@@ -98,7 +107,7 @@ class ControlPlane:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.pki = make_pki(self.directory / "pki")
         try:
-            self._start(programs(*CONTROL_PLANE))
+            self._start(programs(*(CONTROL_PLANE if self.controllers else CONTROL_PLANE[:2])))
         except BaseException:
             self.__exit__()
             raise
@@ -153,6 +162,8 @@ class ControlPlane:
         self._run(paths["kube-apiserver"], f"--etcd-servers=http://127.0.0.1:{etcd}", *self._api_flags(api))
         self.write_kubeconfig(self.kubeconfig, ADMIN_TOKEN)
         self._await("/readyz")
+        if not self.controllers:
+            return
         self._run(
             paths["kube-controller-manager"],
             f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", "--secure-port=0",
