@@ -50,7 +50,7 @@ def test_the_requirements_are_what_plugins_import() -> None:
 
 
 def test_every_pin_has_a_hash_and_names_no_host() -> None:
-    for path in ("requirements/lab.txt", "requirements/test.txt"):
+    for path in ("requirements/lab.txt", "requirements/test.txt", "requirements/bench.txt"):
         for block in re.split(r"\n(?=[a-z])", text(Path(path)).strip()):
             assert "==" in block, f"{path}: {block} isn't pinned"
             assert "--hash=sha256:" in block, f"{path}: {block} has no hash"
@@ -59,12 +59,16 @@ def test_every_pin_has_a_hash_and_names_no_host() -> None:
 
 def test_the_pins_of_the_tests_hold_those_of_the_lab() -> None:
     assert pins("requirements/lab.txt") <= pins("requirements/test.txt")
+    assert pins("requirements/lab.txt") <= pins("requirements/bench.txt")
 
 
 def test_every_requirement_is_pinned_and_has_its_reason() -> None:
     wanted = names("requirements/collection.txt") | names("requirements/lab.in") | names("requirements/test.in")
     pinned = {pin.split("==")[0] for pin in pins("requirements/test.txt")}
     assert wanted <= pinned
+    compared = names("requirements/bench.in")
+    assert compared <= {pin.split("==")[0] for pin in pins("requirements/bench.txt")}
+    wanted |= compared
     reasons = text(Path("CONTRIBUTING.md")).lower()
     assert not [name for name in wanted if f"`{name}`" not in reasons], "no reason in CONTRIBUTING.md"
 

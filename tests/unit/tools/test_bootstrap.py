@@ -20,7 +20,7 @@ PYTHON = """#!/bin/sh
 case "$*" in
   *"ensurepip; sys.exit"*) exit {unfit} ;;
   *"sys.executable"*) echo "{version} $0" ;;
-  "-m venv .venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+  "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   *pip*) echo "$*" >>pip.log; exit {pip} ;;
 esac
 """
@@ -32,7 +32,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("tools", "requirements"):
         (tmp_path / "checkout" / name).mkdir(parents=True)
     shutil.copy(SCRIPT, tmp_path / "checkout" / "tools")
-    for level in ("lab", "test"):
+    for level in ("lab", "test", "bench"):
         (tmp_path / "checkout" / "requirements" / f"{level}.txt").write_text(f"{level}==1\n", encoding="utf-8")
     return tmp_path / "checkout"
 
@@ -166,3 +166,15 @@ def test_the_real_script_is_up_to_date_here() -> None:
         pytest.skip("run by another interpreter than .venv's")
     done = subprocess.run(["sh", SCRIPT, "test"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_tools_of_benchmarks_have_an_environment_of_their_own(checkout: Path) -> None:
+    python(checkout.parent / "bin" / "python3.12", "3.12.1")
+    assert bootstrap(checkout, "test").returncode == 0
+    before = sorted(path.name for path in (checkout / ".venv").iterdir())
+    done = bootstrap(checkout, "bench")
+    assert done.returncode == 0, done.stderr
+    assert "Setting up .venv-bench" in done.stdout
+    assert (checkout / ".venv-bench/collections/ansible_collections/edge/mesh").is_symlink()
+    assert sorted(path.name for path in (checkout / ".venv").iterdir()) == before
+    assert bootstrap(checkout, "bench").stdout == bootstrap(checkout, "test").stdout == ""
