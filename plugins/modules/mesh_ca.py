@@ -159,6 +159,9 @@ options:
     type: str
     choices: [present, absent]
     default: present
+notes:
+  - Ansible itself writes a task's arguments, and so O(passphrase) and O(root.passphrase), to a temporary file that only
+    its user can read, unless pipelining is on (C(ansible_pipelining=true), or C(pipelining) in C(ansible.cfg)).
 seealso:
   - module: edge.mesh.mesh_ca_info
 """

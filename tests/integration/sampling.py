@@ -31,7 +31,7 @@ def spellings(markers: Mapping[str, bytes]) -> dict[str, bytes]:
 class Sampler:
     """A context manager that looks again and again; ``found`` says what was seen where, ``programs`` what ran."""
 
-    def __init__(self, markers: Mapping[str, bytes], directories: Iterable[Path], interval: float = 0.02) -> None:
+    def __init__(self, markers: Mapping[str, bytes], directories: Iterable[Path], interval: float = 0.1) -> None:
         self._markers = dict(markers)
         self._directories = list(directories)
         self._interval = interval

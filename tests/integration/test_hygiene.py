@@ -45,6 +45,7 @@ class Trial:
         self.secrets.mkdir(mode=0o700)
         self.good = str(plane.kubeconfig)
         (self.secrets / "content").write_text(CONTENT)
+        (self.secrets / "key").write_text(KEY)
         self.bad = dict(self._bad())
         for name in (self.site.name, "istio-system"):
             annotations = {"topology.istio.io/controlPlaneClusters": "centre"}
@@ -125,7 +126,7 @@ class Trial:
                 {"path": str(self.secrets / "b"), "root": broken, "intermediates": intermediates},
             ),
             ("mesh_ca_info", "directory", authority),
-            ("mesh_ca_info", "content", {"content": KEY}),
+            ("mesh_ca_info", "content", {"content": f"{{{{ lookup('ansible.builtin.file', '{self.secrets}/key') }}}}"}),
         ):
             yield {"name": f"{module}: {case}", f"edge.mesh.{module}": options}
 
