@@ -36,7 +36,8 @@ ELSEWHERE = {
     "sites": "reads the inventory of a mesh; the lab's first task is its example",
 }
 PATHS = re.compile(
-    r"\{\{ (?:edge_mesh_state_dir|inventory_dir) \}\}|(?<![\w/])(?:/etc/edge|/srv/\w+|/media/\w+|/var/lib|state)(?=/)"
+    r"\{\{ (?:edge_mesh_state_dir|inventory_dir) \}\}"
+    r"|(?<![\w/])(?:/etc/edge|/srv/\w+|/media/\w+|/var/lib|\.?state)(?=/)"
 )
 ADDRESSES = re.compile(r"\b(?:192\.0\.2|172\.20\.0)\.\d+(?::15012)?")
 
@@ -68,19 +69,19 @@ class Ground:
         made = run_module("mesh_ca", {"path": str(self.directory / "company"), "intermediates": [{"name": "centre"}]})
         root, centre = Path(made["root"]["path"]), self.directory / "company" / "centre"
         files = {
-            "company-root.pem": (root / "root-cert.pem" if (root / "root-cert.pem").exists() else root / "ca-cert.pem"),
-            "company-root.key": root / "ca-key.pem", "centre.pem": centre / "ca-cert.pem",
+            "company-root.pem": root / "root-cert.pem",
+            "company-root.key": root / "root-key.pem", "ca/centre/root-cert.pem": centre / "root-cert.pem",
             "ca/centre/ca-cert.pem": centre / "ca-cert.pem", "ca/centre/ca-key.pem": centre / "ca-key.pem",
         }  # fmt: skip
         for name, source in files.items():
             target = self.directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if source.exists():
-                target.write_bytes(source.read_bytes())
+            target.write_bytes(source.read_bytes())
 
     def moved(self, task: dict[str, Any]) -> dict[str, Any]:
         """The task with files of ours, loopback addresses, and what it needs put in place."""
         text = ADDRESSES.sub("127.0.0.1:1", PATHS.sub(str(self.directory), json.dumps(task)))
+        text = text.replace("'company-root.pem'", f"'{self.directory}/company-root.pem'")
         text = text.replace("https://127.0.0.1:1:6443", self.plane.url).replace('"127.0.0.1:1"', '"127.0.0.1"')
         task = json.loads(text)
         for path in re.findall(r'"kubeconfig": "([^"]+)"', text):
@@ -129,6 +130,8 @@ def played(ground: Ground) -> Played:
                 continue  # what people do with the answer
             shorten(task)
             moved = ground.moved({key: value for key, value in task.items() if key not in ("delegate_to", "run_once")})
+            if module == "mesh_ca":  # each example is a CA of its own
+                moved["edge.mesh.mesh_ca"]["path"] += f"-{number}"
             tasks.append({**moved, "name": f"{module} {number}", "ignore_errors": True})
     return play(ground.directory / "play", tasks, "--diff", variables=ground.variables())
 

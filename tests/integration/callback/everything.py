@@ -30,20 +30,21 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self.results = {}
 
-    def _keep(self, result):
-        self.results[result.task.get_name()] = result.result
+    def _keep(self, result, failed=False):
+        # whether it failed isn't in the result itself
+        self.results[result.task.get_name()] = {**result.result, "failed": failed}
 
     def v2_runner_on_ok(self, result):
         self._keep(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._keep(result)
+        self._keep(result, failed=True)
 
     def v2_runner_item_on_ok(self, result):
         self._keep(result)
 
     def v2_runner_item_on_failed(self, result):
-        self._keep(result)
+        self._keep(result, failed=True)
 
     def v2_playbook_on_stats(self, stats):
         with open(os.environ["EVERYTHING_PATH"], "w", encoding="utf-8") as stream:
