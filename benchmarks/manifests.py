@@ -55,6 +55,10 @@ class Bench:
         text = rendered.remote_site(reader=True)
         self.objects = [item for item in yaml.safe_load_all(text) if item]
         self.source.write_text(text, encoding="utf-8")
+        self.parts = []
+        for number, item in enumerate(self.objects):
+            self.parts.append(str(directory / f"object-{number:02}.yaml"))
+            Path(self.parts[-1]).write_text(yaml.safe_dump(item, sort_keys=False), encoding="utf-8")
 
     def timed(self, row: str, contender: str, turn: int) -> Task:
         """The task that is timed."""
@@ -71,9 +75,8 @@ class Bench:
             KUBECTL: {"ansible.builtin.command": {"argv": [*self.ctl(contender), *apply]}},
             CORE_FILE: {"kubernetes.core.k8s": {**core, "src": source}},
             CORE_EACH: {
-                "kubernetes.core.k8s": {**core, "definition": "{{ item }}"},
-                "loop": "{{ objects }}",
-                "loop_control": {"label": "{{ item.metadata.name }}"},
+                "kubernetes.core.k8s": {**core, "src": "{{ item }}"},
+                "loop": self.parts,
             },
         }
         return {"name": name, **tasks[contender]}
@@ -105,12 +108,16 @@ class Bench:
     def play(self, rounds: Mapping[str, int]) -> list[dict[str, Any]]:
         """Run the playbook; the stopwatch's lines. Raises RuntimeError with its output if a task fails."""
         lines, playbook = self.directory / "stopwatch.jsonl", self.directory / "bench.yml"
-        variables = {"ansible_python_interpreter": str(VENV / "bin/python"), "objects": self.objects}
+        variables = {"ansible_python_interpreter": str(VENV / "bin/python")}
         book = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": list(self.tasks(rounds))}
         playbook.write_text(yaml.safe_dump([book], sort_keys=False), encoding="utf-8")
         audits = {name: str(plane.directory / "audit.log") for name, plane in self.planes.items()}
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "K8S_", "KUBE"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("ANSIBLE_", "K8S_", "KUBE", "PYTHON"))
+            },
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(VENV / "collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "benchmarks/callback"),
