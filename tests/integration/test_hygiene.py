@@ -46,6 +46,7 @@ class Trial:
         self.good = str(plane.kubeconfig)
         (self.secrets / "content").write_text(CONTENT)
         (self.secrets / "key").write_text(KEY)
+        (self.secrets / "passphrase").write_text(PASSPHRASE)
         self.bad = dict(self._bad())
         for name in (self.site.name, "istio-system"):
             annotations = {"topology.istio.io/controlPlaneClusters": "centre"}
@@ -113,12 +114,20 @@ class Trial:
         ):
             yield {"name": f"{module}: {case}, {name}", f"edge.mesh.{module}": options}
 
+    def looked_up(self, name: str) -> str:
+        """A file's content, as a vault would give it: what stands in a playbook is shown where a task fails."""
+        return f"{{{{ lookup('ansible.builtin.file', '{self.secrets}/{name}') }}}}"
+
     def _authority(self) -> Iterator[Task]:
         authority = {"path": str(self.secrets / "ca")}
         intermediates = [{"name": "centre"}]
         broken = {"certificate": str(self.secrets / "key.yaml"), "key": str(self.secrets / "key.yaml")}
         for module, case, options in (
-            ("mesh_ca", "present", {**authority, "intermediates": intermediates, "passphrase": PASSPHRASE}),
+            (
+                "mesh_ca",
+                "present",
+                {**authority, "intermediates": intermediates, "passphrase": self.looked_up("passphrase")},
+            ),
             ("mesh_ca", "wrong passphrase", {**authority, "intermediates": [{"name": "b"}], "passphrase": "m-wrong"}),
             (
                 "mesh_ca",
@@ -126,7 +135,7 @@ class Trial:
                 {"path": str(self.secrets / "b"), "root": broken, "intermediates": intermediates},
             ),
             ("mesh_ca_info", "directory", authority),
-            ("mesh_ca_info", "content", {"content": f"{{{{ lookup('ansible.builtin.file', '{self.secrets}/key') }}}}"}),
+            ("mesh_ca_info", "content", {"content": self.looked_up("key")}),
         ):
             yield {"name": f"{module}: {case}", f"edge.mesh.{module}": options}
 
