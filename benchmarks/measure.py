@@ -149,7 +149,7 @@ def table(
     ]
     for each in summaries:
         cost = each.median - base.get(each.row, 0.0)
-        ratio = f"{cost / own[each.row]:.1f}" if own.get(each.row, 0.0) > 0 else ""
+        ratio = f"{cost / own[each.row]:.1f}" if cost > 0 and own.get(each.row, 0.0) > 0 else ""
         sent = "" if each.requests is None else f"{each.requests:g}"
         spread = f"{_spell(each.lowest)} to {_spell(each.highest)}"
         cells = (each.row, each.contender, _spell(each.median), spread, _spell(cost), ratio, sent)
