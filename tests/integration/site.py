@@ -124,7 +124,7 @@ class Site:
             },
         }  # fmt: skip
 
-    def foo(self, name: str = "f", a: int = 1) -> Answer:
+    def custom(self, name: str = "f", a: int = 1) -> Answer:
         """A custom resource of that kind."""
         return self.object("Foo", name, f"{self.name}.test/v1", spec={"a": a})
 

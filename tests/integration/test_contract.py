@@ -64,7 +64,7 @@ def test_manifests(site: Site) -> None:
     service = site.object("Service", "s", spec={"ports": [{"port": 80, "name": "http"}], "selector": {"app": "d"}})
     secret = site.object("Secret", "s", stringData={"password": "hush-hush"})
     resources = {"limits": {"cpu": "1000m", "memory": "0.5Gi"}}
-    fixed = [secret, service, site.foo(), site.definition(), site.namespace]
+    fixed = [secret, service, site.custom(), site.definition(), site.namespace]
     first = [site.config_map(a="1", b="2"), site.deployment(resources=resources), *fixed]
     second = [site.config_map(a="9"), site.deployment(resources=resources, image="example.test/x:2"), *fixed]
     steps = twelve_steps(

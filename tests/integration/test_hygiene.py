@@ -99,7 +99,7 @@ class Trial:
         kind = {"name": unique, "mesh": "m", "network": "n", "kubeconfig": path, "kind": "/nowhere/kind", "timeout": 1}
         for module, case, options in (
             ("manifests", "present", {**common, "objects": [secret], "secret_files": files}),
-            ("manifests", "unserved", {**common, "objects": [self.site.foo(), secret]}),
+            ("manifests", "unserved", {**common, "objects": [self.site.custom(), secret]}),
             ("remote_secret", "present", remote),
             ("remote_secret_info", "read", {"primary": side, "timeout": 5}),
             ("mesh_ca_info", "secret", {"secret": {**side, "namespace": unique, "name": "files"}, "timeout": 5}),

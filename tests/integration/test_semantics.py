@@ -125,7 +125,7 @@ def test_a_whole_playbooks_calls_in_check_mode_on_a_bare_cluster(site: Site) -> 
     status = site.object("Service", "s", status={"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}})
     for options in (
         {"objects": [site.namespace, site.definition()], "prune": True, "adopt": True, "wait": True},
-        {"objects": [site.foo()], "set": "mesh", "prune": True},
+        {"objects": [site.custom()], "set": "mesh", "prune": True},
         {"objects": [site.deployment(), site.object("Service", "s")], "set": "gateways", "prune": True, "wait": True},
         {"objects": [status], "subresource": "status"},
         {"set": "gateways", "state": "absent", "wait": True},
@@ -189,13 +189,13 @@ def test_a_rejected_token_is_told_with_what_to_do(site: Site, tmp_path: Path) ->
 
 
 def test_a_definitions_new_version_is_served_before_its_resources_are_written(site: Site) -> None:
-    site.manifests(site.namespace, site.definition(), site.foo())
-    definition, foo = site.definition(), site.foo(a=2)
+    site.manifests(site.namespace, site.definition(), site.custom())
+    definition, custom = site.definition(), site.custom(a=2)
     first = definition["spec"]["versions"][0]
     definition["spec"]["versions"] = [{**first, "storage": False}, {**first, "name": "v2", "storage": True}]
-    foo["apiVersion"] = f"{site.name}.test/v2"
-    assert not site.manifests(definition, foo, check=True).get("failed")
-    answer = site.manifests(definition, foo)
+    custom["apiVersion"] = f"{site.name}.test/v2"
+    assert not site.manifests(definition, custom, check=True).get("failed")
+    answer = site.manifests(definition, custom)
     assert not answer.get("failed"), answer
     assert [each["action"] for each in answer["objects"]] == ["configured", "configured"]
-    assert actions(site.manifests(definition, foo)) == ["unchanged", "unchanged"]
+    assert actions(site.manifests(definition, custom)) == ["unchanged", "unchanged"]

@@ -100,7 +100,7 @@ def judge(answer):
 
 
 def by_names(cases):
-    return pytest.mark.parametrize("case", sorted(cases), ids=lambda case: "-".join(case))
+    return pytest.mark.parametrize("case", sorted(cases), ids="-".join)
 
 
 @by_names(FAILS)
