@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome
 from ansible_collections.edge.mesh.plugins.module_utils._pki import _crypto
 from ansible_collections.edge.mesh.plugins.modules import mesh_ca, mesh_ca_info
@@ -122,8 +123,9 @@ class FakeClient:
     answer: dict[str, Any] | None = None
     asked: ClassVar[list[str]] = []
 
-    def __init__(self, endpoint: object, *, timeout: float) -> None:
+    def __init__(self, endpoint: object, *, timeout: float, site: str) -> None:
         self.timeout = timeout
+        self.site = site
 
     def __enter__(self) -> FakeClient:
         return self
@@ -139,7 +141,7 @@ class FakeClient:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any] | None], None]:
     monkeypatch.setattr(mesh_ca_info, "Client", FakeClient)
-    monkeypatch.setattr(mesh_ca_info, "load", lambda path, context: (path, context))
+    monkeypatch.setattr(mesh_ca_info, "load", lambda path, context: Endpoint("https://x", context or "x"))
     monkeypatch.setattr(FakeClient, "asked", [])
 
     def answer(secret: dict[str, Any] | None) -> None:
