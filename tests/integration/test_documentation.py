@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,10 @@ def shorten(task: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def ground(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    return Ground(control_plane, tmp_path_factory.mktemp("examples"))
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """A cluster of its own: the examples name their namespaces, and leave in them what they make."""
+    with ControlPlane(tmp_path_factory.mktemp("cluster-of-examples"), audit=True) as plane:
+        yield Ground(plane, tmp_path_factory.mktemp("examples"))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import os
 import time
 
 import pytest
+from ansible.module_utils.common import warnings as module_warnings
 from hypothesis import HealthCheck, settings
 
 LONGEST_NAP = 0.3  # seconds; threads of loopback servers may poll, tests may not wait
@@ -36,3 +37,10 @@ def nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
         REAL_SLEEP(seconds)
 
     monkeypatch.setattr(time, "sleep", sleep)
+
+
+@pytest.fixture(autouse=True)
+def no_module_hears_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules run in one process here: what one warned of isn't the next one's warning."""
+    for kept in ("_global_warnings", "_global_deprecations"):
+        monkeypatch.setattr(module_warnings, kept, {})
