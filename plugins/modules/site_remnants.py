@@ -15,6 +15,8 @@ description:
   - With O(forgotten) the cluster is a primary, and the list says what it still knows of the site that left.
   - With O(clean=true) it removes what istiod itself wrote and nobody else removes, the root certificate and
     revocation list in each namespace and the lock of its election. Root certificates of another root stay.
+  - With both, replicas of istiod that still list the site after O(wait) are restarted one after another. A worker of
+    istiod that hangs on a site which gives no answer is cured by nothing else, and stale endpoints would be served on.
 author: edge.mesh contributors (@edge-mesh)
 extends_documentation_fragment:
   - edge.mesh.kubeconfig
@@ -77,7 +79,7 @@ workloads:
   elements: dict
   contains: *remnant
 removed:
-  description: What was (or would be) removed, as namespace and name.
+  description: What was (or would be) removed or restarted, as namespace and name.
   returned: success
   type: list
   elements: str
@@ -118,6 +120,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 _HOOKS = "/apis/admissionregistration.k8s.io/v1"
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_RESTART_SECONDS = 90.0
 # What istiod keeps at a site to agree with its other replicas who writes there.
 _ELECTION = "istio-namespace-controller-election"
 
@@ -179,20 +182,42 @@ def clean(api: Client, root: str, *, check_mode: bool) -> list[str]:
     return [f"{namespace}/{name}" for namespace, name in targets]
 
 
+def restart(api: Client, cluster: str, clock: Time) -> list[str]:
+    """Restart the replicas of istiod that still list ``cluster``, one after another; which ones."""
+    istiod = IstiodPods(api)
+    stale = [replica.pod for replica in istiod.look().replicas if cluster in replica.seen.clusters]
+
+    def serving() -> bool:
+        replicas = [replica for replica in istiod.look().replicas if replica.pod not in done]
+        return bool(replicas) and all(replica.ready and not replica.seen.error for replica in replicas)
+
+    done: list[str] = []
+    for pod in stale:
+        api.delete(f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods/{pod}")
+        done.append(pod)
+        until(serving, clock, seconds=_RESTART_SECONDS, pause=1.0)
+    return [f"{SYSTEM_NAMESPACE}/{pod}" for pod in stale]
+
+
 def handle(call: Call) -> Outcome:
     """Clean if asked to, then list; raises MeshError if the cluster can't be asked."""
     params = call.params
     endpoint = load(params["kubeconfig"], params["context"], allow_proxy=params["allow_proxy"])
     with Client(endpoint, timeout=min(params["timeout"], 30), site=params["site"]) as api:
-        removed = clean(api, params["root"], check_mode=call.check_mode) if params["clean"] else []
+        at_site = params["clean"] and not params["forgotten"]
+        removed = clean(api, params["root"], check_mode=call.check_mode) if at_site else []
         found: list[Remnant] = []
 
         def settled() -> bool:
             found[:] = at_a_primary(api, params["forgotten"]) if params["forgotten"] else at_a_site(api, params["root"])
             return not any(each.verdict == "left" for each in found)
 
+        clock = Time(time.time, time.monotonic, time.sleep)
         seconds = 0 if call.check_mode else params["wait"]
-        until(settled, Time(time.time, time.monotonic, time.sleep), seconds=seconds, pause=1.0)
+        gone = until(settled, clock, seconds=seconds, pause=1.0)
+        if params["forgotten"] and params["clean"] and not gone and not call.check_mode:  # in check mode all is there
+            removed += restart(api, params["forgotten"], clock)
+            settled()
     listed: dict[str, list[dict[str, str]]] = {"left": [], "kept": [], "workload": []}
     for each in found:
         listed[each.verdict].append(each.as_dict())
