@@ -166,11 +166,16 @@ def second(lab: Lab, left: dict[str, Played]) -> Lab:
 
 
 @pytest.fixture(scope="module")
-def theirs(lab: Lab, second: Lab) -> dict[str, dict[str, Any]]:
-    """Others' things as they were before the second mesh."""
+def before(lab: Lab, second: Lab) -> dict[str, dict[str, Any]]:
+    """The edge's cluster before the second mesh."""
     assert second.inventory.exists()
-    found = everything(lab, CLUSTER[SHOP])
-    return {name: found[name] for name in FOREIGN}
+    return everything(lab, CLUSTER[SHOP])
+
+
+@pytest.fixture(scope="module")
+def theirs(before: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Others' things as they were then."""
+    return {name: before[name] for name in FOREIGN}
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +224,7 @@ def test_without_sample_apps_verify_brings_probes_and_takes_them_away(lab: Lab, 
 
 
 def test_an_existing_cluster_is_never_deleted_and_loses_only_what_we_made(
-    lab: Lab, adopted: Played, second: Lab, theirs: dict[str, dict[str, Any]]
+    lab: Lab, adopted: Played, second: Lab, theirs: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]]
 ) -> None:
     assert adopted.rc == 0
     late = stranger("DestinationRule", "shop", "late", spec={"host": "x.example"})
@@ -234,7 +239,7 @@ def test_an_existing_cluster_is_never_deleted_and_loses_only_what_we_made(
         assert now[name]["metadata"]["labels"] == item["metadata"]["labels"], name
     kept = {row["step"] for row in second.report("retire")["results"] if row["result"] == "kept"}
     assert {DEFINITION, LATE_DEFINITION} <= kept
-    stays = {*theirs, LATE_DEFINITION, "DestinationRule shop/late"}
+    stays = {*before, LATE_DEFINITION, "DestinationRule shop/late"}
     assert [name for name in of_the_mesh(lab, CLUSTER[SHOP]) if name not in stays] == []
 
 
