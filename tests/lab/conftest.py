@@ -64,8 +64,7 @@ def lab() -> Iterator[Lab]:
         found.write_inventory()
         yield found
         return
-    if (found.inventory / "hosts.yml").exists():
-        found.play("playbooks/destroy.yml")
+    _remove_leftovers()
     shutil.rmtree(found.inventory, ignore_errors=True)
     found.write_inventory()
     yield found
@@ -75,6 +74,16 @@ def lab() -> Iterator[Lab]:
     left += docker("network", "ls", "--quiet", "--filter", f"label=edge.mesh/mesh={MESH}")
     left += docker("volume", "ls", "--quiet", "--filter", "dangling=true")
     assert left == "", f"the lab left something in Docker: {left}"
+
+
+def _remove_leftovers() -> None:
+    """Remove what an earlier run left, by its names, of whatever checkout it was."""
+    nodes = docker("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster", "--filter", f"name=^{MESH}-")
+    if nodes:
+        docker("rm", "--force", "--volumes", *nodes.split())
+    networks = docker("network", "ls", "--quiet", "--filter", f"label=edge.mesh/mesh={MESH}")
+    if networks:
+        docker("network", "rm", *networks.split())
 
 
 @pytest.fixture(scope="session")
