@@ -62,7 +62,7 @@ def made_by_us(items: Iterable[tuple[Json, Sequence[str]]]) -> list[Remnant]:
     found = []
     for item, users in items:
         metadata = item["metadata"]
-        if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
+        if ownership.has_controller(item):
             continue  # labels that a controller copied: it goes with its owner
         name = ownership.set_of(item)
         if name is not None and name not in SETS:

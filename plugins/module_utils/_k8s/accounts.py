@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import ApiError, Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Ref
 
@@ -35,8 +36,7 @@ def replace_pods(client: Client, account: Ref, *, dry_run: bool) -> str:
     names = [
         str(pod["metadata"]["name"])
         for pod in pods
-        if not pod["metadata"].get("deletionTimestamp")
-        and any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or [])
+        if not pod["metadata"].get("deletionTimestamp") and ownership.has_controller(pod)
     ]
     for name in names:
         client.delete(f"{path}/{quote(name)}", body={"dryRun": ["All"]} if dry_run else None)

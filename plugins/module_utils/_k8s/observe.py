@@ -21,12 +21,12 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Re
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref, ref_of
 
 __all__ = [
-    "METADATA_ONLY", "NEVER_MEMBERS", "Parallel", "Target", "crd_instances", "labelled", "members", "read", "resolve",
+    "Parallel", "Target", "crd_instances", "kinds", "labelled", "members", "metadata", "read", "resolve",
 ]  # fmt: skip
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # kinds that a person never puts into a set; the first two exist by the thousands
-NEVER_MEMBERS = frozenset({"Event", "ControllerRevision", "ComponentStatus", "CSINode", "CSIStorageCapacity"})
+_NEVER_MEMBERS = frozenset({"Event", "ControllerRevision", "ComponentStatus", "CSINode", "CSIStorageCapacity"})
 
 Live = Mapping[str, Any]
 Argument = TypeVar("Argument")
@@ -220,27 +220,32 @@ def labelled(client: Client, work: Parallel, selector: str, *, strict: bool = Fa
     One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out, or
     an ApiError if ``strict``.
     """
-    kinds: dict[tuple[str, str], Resource] = {}
-    for resource in discovery.discover(client):
-        if resource.prunable and resource.kind not in NEVER_MEMBERS:
-            kinds.setdefault((resource.group, resource.plural), resource)
 
     def listed(resource: Resource) -> list[tuple[Resource, Live]]:
         try:
-            answer = client.call(
-                "GET",
-                resource.path(),
-                query={"labelSelector": selector},
-                accept=METADATA_ONLY,
-            )
+            return [(resource, item) for item in metadata(client, resource, labelSelector=selector)]
         except ApiError as error:
             if error.status in (404, 405) or (error.status in (403, 503) and not strict):
                 return []
             raise
-        fixed = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return [(resource, {**item, **fixed}) for item in answer.get("items") or []]
 
-    return [entry for entries in work.all(listed, list(kinds.values())) for entry in entries]
+    return [entry for entries in work.all(listed, kinds(client)) for entry in entries]
+
+
+def kinds(client: Client) -> list[Resource]:
+    """The kinds that can be listed and deleted, each once, without those that nobody puts into a set; two requests."""
+    found: dict[tuple[str, str], Resource] = {}
+    for resource in discovery.discover(client):
+        if resource.prunable and resource.kind not in _NEVER_MEMBERS:
+            found.setdefault((resource.group, resource.plural), resource)
+    return list(found.values())
+
+
+def metadata(client: Client, resource: Resource, namespace: str = "", **query: str) -> list[dict[str, Any]]:
+    """The objects of a kind, metadata only, of one namespace or of all; raises ApiError."""
+    answer = client.call("GET", resource.path(namespace), query=query, accept=_METADATA_ONLY)
+    fixed = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [{**item, **fixed} for item in answer.get("items") or []]
 
 
 def crd_instances(client: Client, definition: Live) -> list[Live]:
@@ -248,11 +253,9 @@ def crd_instances(client: Client, definition: Live) -> list[Live]:
     served = sorted(discovery.from_crds([definition]).values())
     for resource in served[:1]:
         try:
-            answer = client.call("GET", resource.path(), accept=METADATA_ONLY)
+            return list(metadata(client, resource))
         except ApiError as error:
             if error.status == 404:
                 return []
             raise
-        fixed = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return [{**item, **fixed} for item in answer.get("items") or []]
     return []

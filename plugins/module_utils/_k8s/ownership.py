@@ -21,8 +21,8 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER
 
 __all__ = [
-    "MENDER", "ORIGIN", "RESPECTED", "SET", "Fields", "Origin", "applies", "check_set_name", "fields_of", "item_key",
-    "managers_of", "merged", "origin_of", "selector", "set_of",
+    "MENDER", "ORIGIN", "RESPECTED", "SET", "Fields", "Origin", "applies", "check_set_name", "fields_of",
+    "has_controller", "item_key", "managers_of", "merged", "origin_of", "selector", "set_of",
 ]  # fmt: skip
 
 # What it patches counts as changed by a hand, so that the apply that follows takes it over.
@@ -57,9 +57,7 @@ def origin_of(live: Mapping[str, Any]) -> Origin | None:
     The label counts only together with an entry of ours in ``managedFields``. Where hands took the label away, the
     entry stays: such an object was ``created`` by us if nobody else but controllers declares anything of it.
     """
-    if fields_of(live) is None or any(
-        owner.get("controller") for owner in live["metadata"].get("ownerReferences") or []
-    ):
+    if fields_of(live) is None or has_controller(live):
         return None
     label = (live["metadata"].get("labels") or {}).get(ORIGIN)
     if label in ("created", "adopted"):
@@ -70,6 +68,11 @@ def origin_of(live: Mapping[str, Any]) -> Origin | None:
         if entry.get("manager") not in (FIELD_MANAGER, MENDER, *RESPECTED) and not entry.get("subresource")
     )
     return "adopted" if any(entry.get("fieldsV1") for entry in others) else "created"
+
+
+def has_controller(live: Mapping[str, Any]) -> bool:
+    """Whether a controller made the object for another one and will make it anew: its labels are copies."""
+    return any(owner.get("controller") for owner in live["metadata"].get("ownerReferences") or [])
 
 
 def set_of(live: Mapping[str, Any]) -> str | None:

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._k8s import discovery, observe, ownership
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import observe, ownership
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER, ApiError, Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Ref, ref_of
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import METADATA_ONLY, NEVER_MEMBERS, Live, Parallel
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Live, Parallel
 
 __all__ = ["living_on"]
 
@@ -53,24 +53,18 @@ def _in_definition(client: Client, ref: Ref, resource: Resource, live: Live, goi
 
 
 def _in_namespace(client: Client, namespace: str, going: Set[Identity]) -> list[Ref]:
-    kinds: dict[tuple[str, str], Resource] = {}
-    for resource in discovery.discover(client):
-        if resource.prunable and resource.namespaced and resource.kind not in NEVER_MEMBERS:
-            kinds.setdefault((resource.group, resource.plural), resource)
-
     def strange(resource: Resource) -> list[Ref]:
         try:
-            answer = client.call("GET", resource.path(namespace), accept=METADATA_ONLY)
+            items = observe.metadata(client, resource, namespace)
         except ApiError as error:
             if error.status in (404, 405):
                 return []
             raise  # what can't be seen may be somebody's
-        fixed = {"apiVersion": resource.api_version, "kind": resource.kind}
-        items = [{**item, **fixed} for item in answer.get("items") or []]
         return [ref_of(item) for item in items if is_strange(item) and ref_of(item).identity not in going]
 
     with Parallel() as work:  # its own threads: the caller may hold one of its
-        return [ref for refs in work.all(strange, list(kinds.values())) for ref in refs]
+        kinds = [resource for resource in observe.kinds(client) if resource.namespaced]
+        return [ref for refs in work.all(strange, kinds) for ref in refs]
 
 
 def is_strange(item: dict[str, Any]) -> bool:
@@ -80,7 +74,7 @@ def is_strange(item: dict[str, Any]) -> bool:
         return False
     if (item.get("kind"), metadata["name"]) in _IN_EVERY_NAMESPACE:
         return False
-    if any(owner.get("controller") for owner in metadata.get("ownerReferences") or []):
+    if ownership.has_controller(item):
         return False
     managers = {
         str(entry.get("manager")) for entry in metadata.get("managedFields") or [] if not entry.get("subresource")
