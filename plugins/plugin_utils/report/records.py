@@ -100,7 +100,8 @@ def run_summary(mesh: str, results: Sequence[Json]) -> str:
     """``mesh1: 3 sites: 2 done, 1 failed``."""
     counts = Counter(row["result"] for row in results)
     told_counts = ", ".join(f"{number} {result}" for result, number in sorted(counts.items()))
-    return f"{mesh}: {_count(len(results), 'site')}: {told_counts or 'nothing was done'}"
+    sites = len({row["site"] for row in results})
+    return f"{mesh}: {_count(sites, 'site')}: {told_counts or 'nothing was done'}"
 
 
 def _count(number: int, thing: str) -> str:
