@@ -65,15 +65,20 @@ def lab() -> Iterator[Lab]:
         yield found
         return
     _remove_leftovers()
+    volumes = _unused_volumes()
     shutil.rmtree(found.inventory, ignore_errors=True)
     found.write_inventory()
     yield found
     removed = found.play("playbooks/destroy.yml")
     assert removed.rc == 0, "the lab could not be taken away"
-    left = docker("ps", "--all", "--quiet", "--filter", f"name={MESH}-")
+    left = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-")
     left += docker("network", "ls", "--quiet", "--filter", f"label=edge.mesh/mesh={MESH}")
-    left += docker("volume", "ls", "--quiet", "--filter", "dangling=true")
+    left += " ".join(_unused_volumes() - volumes)  # a person may have some of their own
     assert left == "", f"the lab left something in Docker: {left}"
+
+
+def _unused_volumes() -> set[str]:
+    return set(docker("volume", "ls", "--quiet", "--filter", "dangling=true").split())
 
 
 def _remove_leftovers() -> None:

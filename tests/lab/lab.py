@@ -36,11 +36,6 @@ class Site:
     primary: bool
     version: str
 
-    @property
-    def group(self) -> str:
-        """The inventory group."""
-        return f"site_{self.name.replace('-', '_')}"
-
 
 SITES = (Site("core", True, "v4"), Site("dock-7", False, "v5"), Site("farm", False, "v6"))
 MESH = "trial"
@@ -91,13 +86,8 @@ class Lab:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
-    def play(
-        self, playbook: str, *arguments: str, timeout: float = 2700, seen: Callable[[str], None] | None = None
-    ) -> Played:
-        """Run a playbook of the checkout; its output goes to a log beside the inventory and to the result.
-
-        ``seen`` is called with each line as it comes.
-        """
+    def play(self, playbook: str, *arguments: str, timeout: float = 2700) -> Played:
+        """Run a playbook of the checkout; its output goes to a log beside the inventory and to the result."""
         started = time.monotonic()
         with (self.inventory / "playbooks.log").open("a", encoding="utf-8") as log:
             log.write(f"\n\n$ ansible-playbook {playbook} {' '.join(arguments)}\n")
@@ -109,8 +99,6 @@ class Lab:
                     log.write(line)
                     log.flush()
                     lines.append(line)
-                    if seen is not None:
-                        seen(line)
                 rc = process.wait(timeout)
         output = "".join(lines)
         hosts = {found["host"]: {name: int(found[name]) for name in _COUNTS} for found in _RECAP.finditer(output)}
