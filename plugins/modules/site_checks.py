@@ -54,6 +54,14 @@ options:
         type: list
         elements: str
         default: []
+      unread:
+        description:
+          - Which of these two options is empty because its value couldn't be read.
+          - Nothing can be compared then, and a check that would be V(ok) without a comparison is V(unknown).
+        type: list
+        elements: str
+        choices: [istiod_address, gateway_addresses]
+        default: []
       namespaces:
         description: Namespaces that must hold the root certificate, beside those with an injection label.
         type: list
@@ -187,6 +195,12 @@ ARGUMENTS = {
             "primary": {"type": "str", "required": True},
             "istiod_address": {"type": "str", "default": ""},
             "gateway_addresses": {"type": "list", "elements": "str", "default": []},
+            "unread": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["istiod_address", "gateway_addresses"],
+                "default": [],
+            },
             "namespaces": {"type": "list", "elements": "str", "default": []},
         },
     },
@@ -200,7 +214,7 @@ ARGUMENTS = {
 
 
 def _site(params: Mapping[str, Any]) -> Site:
-    lists = {name: tuple(params[name]) for name in ("gateway_addresses", "namespaces")}
+    lists = {name: tuple(params[name]) for name in ("gateway_addresses", "unread", "namespaces")}
     return Site(**{**params, **lists, "context": params["context"] or None})
 
 

@@ -38,7 +38,8 @@ class Finding:
 class Site:
     """A site to look at: ``role`` is ``primary`` or ``edge``, ``primary`` the name of its primary.
 
-    Empty ``istiod_address`` and ``gateway_addresses`` aren't compared. ``namespaces`` are injected ones to look at
+    Empty ``istiod_address`` and ``gateway_addresses`` aren't compared; ``unread`` names those of them that are empty only
+    because they couldn't be read. ``namespaces`` are injected ones to look at
     beside those that carry an injection label.
     """
 
@@ -50,6 +51,7 @@ class Site:
     context: str | None = None
     istiod_address: str = ""
     gateway_addresses: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
 
 

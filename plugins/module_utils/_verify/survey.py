@@ -29,7 +29,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
 from ansible_collections.edge.mesh.plugins.module_utils._verify import inputs, parallel, reader, running
-from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api, Finding, Primary, Site, unknown
+from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Api, Finding, Primary, Site, unknown
 
 __all__ = ["CHECKS_OF", "World", "resolve", "survey"]
 
@@ -256,8 +256,12 @@ class _Asker:
     def _istiod_address(self) -> Finding:
         service = self._view.get(f"{_SYSTEM}/services/{names(self._revision)['istiod']}")
         slices = self._view.list(f"/apis/discovery.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/endpointslices")
-        expected = self._world.resolve(self._site.istiod_address) if self._site.istiod_address else []
-        return inputs.istiod_address(service, slices, expected, self._revision)
+        address = self._site.istiod_address
+        expected = self._world.resolve(address) if address else []
+        finding = inputs.istiod_address(service, slices, expected, self._revision)
+        if "istiod_address" in self._site.unread:
+            return _uncompared(finding, f"it couldn't be read at {self._site.primary}")
+        return _uncompared(finding, f"{address} has no IP") if address and not expected else finding
 
     def _gateways_ready(self) -> Finding:
         deployments = self._view.list(f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments")
@@ -265,12 +269,15 @@ class _Asker:
         return running.gateways_ready(deployments, pods, running.gateway_names(self._site.role))
 
     def _gateway_address(self) -> Finding:
-        return running.gateway_address(
+        finding = running.gateway_address(
             self._view.list(f"{_SYSTEM}/services"),
             network=self._site.network,
             expected=self._site.gateway_addresses,
             wanted=running.gateway_names(self._site.role),
         )
+        if "gateway_addresses" in self._site.unread:
+            return _uncompared(finding, f"it couldn't be read at {self._site.name}")
+        return finding
 
     def _roots(self) -> dict[str, str]:
         return inputs.roots(self._view.list("/api/v1/configmaps", **_ROOTS))
@@ -284,8 +291,16 @@ class _Asker:
         return self._lead.wait(self._end - self._world.clock())
 
 
+def _uncompared(finding: Finding, why: str) -> Finding:
+    """The finding; `unknown` if it is well only for want of a value to compare with."""
+    if finding.verdict != "ok":
+        return finding
+    seen = f"{finding.evidence['seen']}; what it should be isn't known: {why}"
+    return Finding("unknown", {**finding.evidence, "seen": seen}, RERUN)
+
+
 def resolve(name: str) -> list[str]:
-    """The IP addresses of a name, itself if it is one; empty if it can't be resolved (then nothing is compared)."""
+    """The IP addresses of a name, itself if it is one; empty if it can't be resolved."""
     with suppress(ValueError):
         return [str(ipaddress.ip_address(name))]
     try:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ class Mesh:
         self.clock = fakes.Clock()
         self.apis = {"https://centre": fakes.centre(), "https://shop": fakes.shop()}
         self.apis["https://192.0.2.20:6443"] = fakes.reader_api()
+        self.resolve: Callable[[str], list[str]] = lambda name: [name]
 
     def connect(self, endpoint: Endpoint, _site: str) -> fakes.FakeApi:
         return self.apis[endpoint.server]
@@ -39,7 +42,7 @@ class Mesh:
         world = survey.World(
             load=fakes.load_from(SERVERS),
             connect=self.connect,
-            resolve=lambda name: [name],
+            resolve=self.resolve,
             now=lambda: fakes.NOW,
             clock=self.clock,
             sleep=self.clock.sleep,
@@ -115,6 +118,32 @@ def test_a_kubeconfig_that_is_missing_is_unknown(mesh: Mesh) -> None:
     found = mesh.survey(lost, SHOP)
     assert set(verdicts(found, "lost").values()) == {"unknown"}
     assert set(verdicts(found, "shop").values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("option", "check"), [("istiod_address", "input.istiod-address"), ("gateway_addresses", "gateway.address")]
+)
+def test_nothing_is_well_for_want_of_a_value_to_compare_with(mesh: Mesh, option: str, check: str) -> None:
+    blind = replace(SHOP, **{option: type(getattr(SHOP, option))()}, unread=(option,))
+    records = mesh.survey(blind)
+    assert [item.id for item in records if item.verdict != "ok"] == [check]
+    told = next(item for item in records if item.id == check)
+    assert told.verdict == "unknown"
+    assert "isn't known: it couldn't be read at" in told.evidence["seen"]
+
+
+def test_a_fault_that_needs_no_comparison_is_told_without_one(mesh: Mesh) -> None:
+    mesh.apis["https://shop"].answers["/api/v1/namespaces/istio-system/services"] = []
+    blind = replace(SHOP, gateway_addresses=(), unread=("gateway_addresses",))
+    assert verdicts(mesh.survey(blind), "shop")["gateway.address"] == "failed"
+
+
+def test_an_address_of_istiod_without_an_ip_is_unknown(mesh: Mesh) -> None:
+    mesh.resolve = lambda _name: []
+    found = mesh.survey(replace(SHOP, istiod_address="istiod.example"))
+    told = next(item for item in found if item.id == "input.istiod-address")
+    assert told.verdict == "unknown"
+    assert "istiod.example has no IP" in told.evidence["seen"]
 
 
 def test_only_the_checks_asked_for_are_made(mesh: Mesh) -> None:
