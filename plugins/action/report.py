@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._files import write_text
-from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, records, table
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, records, resume, steps, table
 
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
@@ -39,6 +39,21 @@ ARGUMENTS = {
             "reason": {"type": "str", "default": ""},
         },
     },
+    "sites": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "site": {"type": "str", "required": True},
+            "role": {"type": "str", "choices": ["primary", "edge"], "required": True},
+            "at": {"type": "str", "default": ""},
+            "begun": {"type": "bool", "default": True},
+            "failed": {"type": "dict", "default": {}},
+            "known": {"type": "bool", "default": True},
+            "results": {"type": "list", "elements": "dict", "default": []},
+        },
+    },
+    "sample_apps": {"type": "bool", "default": False},
+    "finished": {"type": "bool", "default": True},
 }
 _CALLBACK = "edge.mesh.report"
 _NARROWEST, _WIDEST, _WIDTH_OF_A_LOG = 80, 140, 110
@@ -55,9 +70,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Write and show the report; never changed. Raises AnsibleActionFail for records that aren't the contract's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, params = self.validate_argument_spec(ARGUMENTS, required_one_of=[["records", "results"]])
+        _validation, params = self.validate_argument_spec(ARGUMENTS, required_one_of=[["records", "results", "sites"]])
         try:
-            done = _verified(params) if params["records"] is not None else _ran(params)
+            done = _verified(params) if params["records"] is not None else _ran(params, self._task.check_mode)
         except MeshError as error:
             raise AnsibleActionFail(error.message)
         except OSError as error:
@@ -78,19 +93,27 @@ def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
         "summary": records.summary(params["mesh"], checked),
         "unhealthy": [" ".join(names).rstrip() for names in named],
         "paths": paths,
+        "finished": True,
     }
 
 
-def _ran(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The report of a run: JSON and the table."""
-    document = records.run_document(params["mesh"], params["results"])
+def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    """The report of a run: JSON, and the table once it has finished."""
+    rows, more = params["results"], {}
+    if params["sites"] is not None:
+        rows = steps.rows(params["sites"], sample_apps=params["sample_apps"])
+        before = resume.left_before(params["state_dir"], params["mesh"])
+        more = {"check": check, "finished": params["finished"], "left": steps.left(rows, before, check=check)}
+    document = records.run_document(params["mesh"], rows, **more)
     paths = _write(params, {"json": _json(document)})
-    _show(document)
+    if params["finished"]:
+        _show(document)
     return {
         "healthy": document["healthy"],
-        "summary": records.run_summary(params["mesh"], params["results"]),
-        "unhealthy": [row["site"] for row in params["results"] if row["result"] in records.UNDONE],
+        "summary": records.run_summary(params["mesh"], rows),
+        "unhealthy": [row["site"] for row in rows if row["result"] in records.UNDONE],
         "paths": paths,
+        "finished": params["finished"],
     }
 
 

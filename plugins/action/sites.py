@@ -11,10 +11,12 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.kubeconfigs import bad_kubeconfigs
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, read
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import resume
 
-ARGUMENTS = {"kubeconfigs": {"type": "bool", "default": False}}
+ARGUMENTS = {"kubeconfigs": {"type": "bool", "default": False}, "resume": {"type": "bool", "default": False}}
 
 
 class ActionModule(ActionBase):
@@ -40,5 +42,18 @@ class ActionModule(ActionBase):
         if problems:
             listed = "\n".join(f"  - {problem}" for problem in problems)
             raise AnsibleActionFail(f"the inventory can't be used; nothing was touched:\n{listed}")
+        model["chosen"] = _chosen(model, resumes=params["resume"])
         result.update(changed=False, model=model)
         return result
+
+
+def _chosen(model: dict[str, Any], *, resumes: bool) -> list[str]:
+    """The names of the sites to work on; raises AnsibleActionFail if only those left are wanted and aren't known."""
+    mesh = model["mesh"]
+    if mesh["only"] is None or not resumes:
+        return list(model["sites"])
+    try:
+        left = resume.left(mesh["state_dir"], mesh["id"])
+    except MeshError as error:
+        raise AnsibleActionFail(error.message)
+    return [name for name in model["sites"] if name in left]

@@ -47,7 +47,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Remember the JSON file of a report."""
-        if result.task.action == self.CALLBACK_NAME:
+        if result.task.action == self.CALLBACK_NAME and result.result.get("finished", True):
             self._paths |= {path: None for path in result.result.get("paths", []) if path.endswith(".json")}
 
     def v2_playbook_on_stats(self, _stats: Any) -> None:

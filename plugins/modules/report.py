@@ -40,7 +40,7 @@ options:
     type: list
     elements: dict
   results:
-    description: What became of each site in a run. One of O(records) and O(results) is required.
+    description: What became of each site. One of O(records), O(results) and O(sites) is required.
     type: list
     elements: dict
     suboptions:
@@ -60,6 +60,53 @@ options:
         description: Why it isn't done.
         type: str
         default: ""
+  sites:
+    description:
+      - How far a run has come at each site. The report then holds each site's steps, what was created, changed and
+        removed by name, and in C(left) the sites that this run and those before it haven't finished.
+    type: list
+    elements: dict
+    suboptions:
+      site:
+        description: Name of the site.
+        type: str
+        required: true
+      role:
+        description: Whether the site runs istiod.
+        type: str
+        choices: [primary, edge]
+        required: true
+      at:
+        description: The step that begins now; empty when the site has taken its last one.
+        type: str
+        default: ""
+      begun:
+        description: Whether the site's turn has come.
+        type: bool
+        default: true
+      failed:
+        description: The C(stage), C(result) and C(reason) of a site that goes no further; empty otherwise.
+        type: dict
+        default: {}
+      known:
+        description: Whether there is a cluster. In check mode there may be none yet.
+        type: bool
+        default: true
+      results:
+        description:
+          - What M(edge.mesh.manifests), M(edge.mesh.remote_secret), M(edge.mesh.mesh_ca) and M(edge.mesh.kind_cluster)
+            returned.
+        type: list
+        elements: dict
+        default: []
+  sample_apps:
+    description: Whether sample apps are a step of the run.
+    type: bool
+    default: false
+  finished:
+    description: Whether the run is at its end. Before that the file is written and nothing is shown.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - edge.mesh.attributes.no_diff
 """
@@ -98,6 +145,11 @@ unhealthy:
   type: list
   elements: str
   sample: [shop traffic.reach centre]
+finished:
+  description: Whether this is the last word, and its table is shown.
+  returned: success
+  type: bool
+  sample: true
 paths:
   description: The files that were written.
   returned: success

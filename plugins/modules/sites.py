@@ -23,6 +23,12 @@ options:
         nothing in them is used.
     type: bool
     default: false
+  resume:
+    description:
+      - With C(edge_mesh_only=failed), choose only the sites that the runs before have left, as C(reports/run.json)
+        names them. Fails if that can't be known.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - edge.mesh.attributes.read_only
 """
@@ -36,8 +42,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 model:
-  description: The mesh's values, every site by name, and which of them are primaries and edges.
+  description: The mesh's values, every site by name, which of them are primaries and edges, and which are chosen.
   returned: success
   type: dict
-  sample: {"mesh": {"id": "mesh1"}, "sites": {}, "primaries": ["centre"], "edges": ["shop-1"]}
+  sample: {"mesh": {"id": "mesh1"}, "sites": {}, "primaries": ["centre"], "edges": ["shop-1"], "chosen": ["shop-1"]}
 """

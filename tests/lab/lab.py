@@ -72,7 +72,10 @@ class Lab:
 
     def write_inventory(self) -> None:
         """Write the inventory; one that sets ``ansible_connection: ssh`` must work too, for nothing is connected to."""
-        common = {"edge_mesh_provider": "kind", "edge_mesh_sample_apps": True, "ansible_connection": "ssh"}
+        common: dict[str, Any] = {
+            "edge_mesh_provider": "kind", "edge_mesh_sample_apps": True, "ansible_connection": "ssh",
+            "edge_mesh_waves": ["100%"],
+        }  # fmt: skip
         variables = {site.name: {"sample_apps_helloworld_version": site.version} for site in SITES}
         write_inventory(self.inventory, MESH, variables, (PRIMARY,), common)
 

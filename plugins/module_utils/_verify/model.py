@@ -38,9 +38,9 @@ class Finding:
 class Site:
     """A site to look at: ``role`` is ``primary`` or ``edge``, ``primary`` the name of its primary.
 
-    Empty ``istiod_address`` and ``gateway_addresses`` aren't compared; ``unread`` names those of them that are empty only
-    because they couldn't be read. ``namespaces`` are injected ones to look at
-    beside those that carry an injection label.
+    Empty ``istiod_address`` and ``gateway_addresses`` aren't compared; ``unread`` names those of them that are empty
+    only because they couldn't be read. ``namespaces`` are injected ones to look at beside those that carry an injection
+    label.
     """
 
     name: str

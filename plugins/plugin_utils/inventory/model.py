@@ -21,10 +21,12 @@ import yaml
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
 __all__ = ["Inventory", "Problem", "load_schema", "read"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
 _LONGEST_NAME = 63
@@ -133,6 +135,8 @@ def _check_value(name: str, value: Any, entry: Mapping[str, Any]) -> str | None:
         return f"{name} is {value!r}; it can be {', '.join(entry['choices'])}"
     if entry["type"] == "bool" and not isinstance(value, bool) and str(value).lower() not in _BOOLEANS:
         return f"{name} is {value!r}; it must be true or false"
+    if entry["type"] == "int" and (isinstance(value, bool) or not _INTEGER.fullmatch(str(value))):
+        return f"{name} is {value!r}; it must be a whole number"
     if entry["type"] == "list" and not isinstance(value, list):
         return f"{name} must be a list, not {type(value).__name__}"
     return None
@@ -144,6 +148,8 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "bool" and not isinstance(value, bool):
         return _BOOLEANS.get(str(value).lower(), False)
+    if entry["type"] == "int":
+        return int(value) if _INTEGER.fullmatch(str(value)) else entry["default"]
     if entry["type"] == "path" and value is not None:
         return str(Path(str(value)).expanduser())
     if entry["type"] == "str" and value is not None:
@@ -175,6 +181,7 @@ def _mesh_values(
     if mesh["id"] is not None and not _LABEL.fullmatch(mesh["id"]):
         problems.append(Problem(None, f"edge_mesh_id {mesh['id']!r} is not a DNS-1123 label"))
     problems += bad_sources(mesh["istiod_allowed_sources"])
+    problems += bad_waves(mesh["waves"], mesh["max_failed"])
     if mesh["state_dir"] is None:
         if inventory.directory is None:
             problems.append(Problem(None, "edge_mesh_state_dir is required where the inventory has no directory"))

@@ -33,7 +33,8 @@ __all__ = [
 Json = Mapping[str, Any]
 
 SCHEMA = 1
-UNDONE = frozenset({"failed", "unreachable"})  # results of a run that make it unhealthy
+# results of a run that make it unhealthy
+UNDONE = frozenset({"failed", "unreachable", "not started", "running"})
 VERDICTS = ("failed", "unknown", "warning", "skipped", "ok")  # worst first
 
 _KEYS = frozenset({"id", "site", "peer", "title", "verdict", "evidence", "hint", "from", "took_ms"})
@@ -90,18 +91,23 @@ def summary(mesh: str, records: Sequence[Json]) -> str:
     return f"{mesh}: {_count(sites, 'site')}, {_count(len(records), 'check')}: {told or 'nothing was checked'}"
 
 
-def run_document(mesh: str, results: Sequence[Json]) -> dict[str, Any]:
-    """The content of ``run.json``."""
+def run_document(mesh: str, results: Sequence[Json], **more: Any) -> dict[str, Any]:
+    """The content of ``run.json``; ``more`` are further members."""
     healthy = all(row["result"] not in UNDONE for row in results)
-    return {"schema": SCHEMA, "mesh": mesh, "healthy": healthy, "results": list(results)}
+    return {"schema": SCHEMA, "mesh": mesh, "healthy": healthy, "results": list(results), **more}
 
 
 def run_summary(mesh: str, results: Sequence[Json]) -> str:
-    """``mesh1: 3 sites: 2 done, 1 failed``."""
+    """``mesh1: 3 sites: 2 done, 1 failed; 12 created, 1 changed``."""
     counts = Counter(row["result"] for row in results)
     told_counts = ", ".join(f"{number} {result}" for result, number in sorted(counts.items()))
     sites = len({row["site"] for row in results})
-    return f"{mesh}: {_count(sites, 'site')}: {told_counts or 'nothing was done'}"
+    made = Counter(dict.fromkeys(("created", "changed", "removed"), 0))
+    for row in results:
+        made.update({kind: len(names) for kind, names in (row.get("changes") or {}).items()})
+    what = ", ".join(f"{number} {kind}" for kind, number in made.items() if number)
+    said = f"; {what}" if what else "; nothing changes" if any("changes" in row for row in results) else ""
+    return f"{mesh}: {_count(sites, 'site')}: {told_counts or 'nothing was done'}{said}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -24,7 +24,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import (
 )
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
-__all__ = ["Column", "Line", "checks", "layout", "results", "whole"]
+__all__ = ["Column", "Line", "checks", "layout", "plan", "results", "whole"]
 
 GAP = "  "
 NARROWEST = 24
@@ -35,6 +35,8 @@ COLOURS = {
     "unknown": "bright purple",
     "warning": "yellow",
     "skipped": "cyan",
+    "not started": "yellow",
+    "running": "yellow",
     "done": None,
     "ok": None,
 }
@@ -74,6 +76,7 @@ _CHECKS = (
     Column("WHAT WAS SEEN", wraps=True),
     Column("TOOK", right=True),
 )
+_PLAN = (Column("SITE"), Column("WOULD BE"), Column("OBJECTS", wraps=True))
 _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", wraps=True))
 
 
@@ -84,6 +87,8 @@ def whole(document: Json, width: int) -> list[Line]:
         lines, last = checks(document["checks"], width), summary(document["mesh"], document["checks"])
     else:
         lines, last = results(document["results"], width), run_summary(document["mesh"], document["results"])
+        if document.get("check"):
+            lines += plan(document["results"], width)
     return [Line(""), *lines, Line(""), Line(last, colour)]
 
 
@@ -105,6 +110,26 @@ def results(rows: Sequence[Json], width: int) -> list[Line]:
     ordered = sorted(rows, key=lambda row: row["result"] not in UNDONE)
     cells = [[plain(str(row[name])) for name in ("site", "step", "result", "reason")] for row in ordered]
     return layout(_RESULTS, [Row(each, colour=COLOURS.get(each[2])) for each in cells], width)
+
+
+def plan(rows: Sequence[Json], width: int) -> list[Line]:
+    """The table of what would be done where, by name; nothing where nothing would be."""
+    cells = [
+        Row([row["site"], kind, _grouped(names)])
+        for row in rows
+        for kind, names in (row.get("changes") or {}).items()
+        if names
+    ]
+    return [Line(""), *layout(_PLAN, cells, width)] if cells else []
+
+
+def _grouped(names: Sequence[str]) -> str:
+    """``Service a/x, a/y; ConfigMap a/z``: each kind said once."""
+    by_kind: dict[str, list[str]] = {}
+    for name in names:
+        kind, _space, rest = name.partition(" ")
+        by_kind.setdefault(kind, []).append(rest)
+    return "; ".join(f"{kind} {', '.join(each)}".rstrip() for kind, each in by_kind.items())
 
 
 def layout(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Line]:
