@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._files import write_text
-from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, records, resume, steps, table
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, records, resume, status, steps, table
 
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
@@ -53,6 +54,10 @@ ARGUMENTS = {
         },
     },
     "sample_apps": {"type": "bool", "default": False},
+    "fleet": {"type": "list", "elements": "dict"},
+    "proxies": {"type": "list", "elements": "dict", "default": []},
+    "remote_secrets": {"type": "list", "elements": "dict", "default": []},
+    "authorities": {"type": "dict", "default": {}},
     "finished": {"type": "bool", "default": True},
 }
 _CALLBACK = "edge.mesh.report"
@@ -72,7 +77,12 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(ARGUMENTS, required_one_of=[["records", "results", "sites"]])
         try:
-            done = _verified(params) if params["records"] is not None else _ran(params, self._task.check_mode)
+            if params["fleet"] is not None:
+                done = _found(params)
+            elif params["records"] is not None:
+                done = _verified(params)
+            else:
+                done = _ran(params, self._task.check_mode)
         except MeshError as error:
             raise AnsibleActionFail(error.message)
         except OSError as error:
@@ -92,6 +102,25 @@ def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
         "healthy": document["healthy"],
         "summary": records.summary(params["mesh"], checked),
         "unhealthy": [" ".join(names).rstrip() for names in named],
+        "paths": paths,
+        "finished": True,
+    }
+
+
+def _found(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of the fleet as it is: JSON and the table."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    checked = records.validated(params["records"] or [])
+    rows = status.rows(
+        params["fleet"], checked, params["proxies"], params["remote_secrets"], params["authorities"], now
+    )
+    document = records.status_document(params["mesh"], rows, checked, status.written(now))
+    paths = _write(params, {"json": _json(document)})
+    _show(document)
+    return {
+        "healthy": document["healthy"],
+        "summary": records.fleet_summary(params["mesh"], rows),
+        "unhealthy": [row["site"] for row in rows if row["status"] not in ("healthy", "warning")],
         "paths": paths,
         "finished": True,
     }

@@ -99,6 +99,27 @@ options:
         type: list
         elements: dict
         default: []
+  fleet:
+    description:
+      - The sites of a fleet as it is, each with C(name), C(role), C(primary), C(token_ttl), C(token_renew_before) and
+        the C(facts) that M(edge.mesh.site_cluster_info) returned. With them go O(records), O(proxies),
+        O(remote_secrets) and O(authorities).
+    type: list
+    elements: dict
+  proxies:
+    description: What M(edge.mesh.xds_health) returned of proxies.
+    type: list
+    elements: dict
+    default: []
+  remote_secrets:
+    description: What M(edge.mesh.remote_secret_info) returned, each with the name of its C(primary).
+    type: list
+    elements: dict
+    default: []
+  authorities:
+    description: What M(edge.mesh.mesh_ca_info) returned for each primary's secret C(cacerts), by the primary's name.
+    type: dict
+    default: {}
   sample_apps:
     description: Whether sample apps are a step of the run.
     type: bool

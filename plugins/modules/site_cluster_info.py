@@ -7,26 +7,53 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site_cluster_info
-short_description: Read the facts of a site's cluster from its API
+short_description: Read the facts of sites' clusters from their APIs
 version_added: 0.1.0
 description:
   - Returns the facts of the provider contract for a cluster of any provider; changes nothing.
   - With O(optional=true) a missing kubeconfig gives empty facts instead of a failure, for a first run in check mode.
+  - With O(sites) many clusters are asked at the same time, and one that can't be read fails nothing.
 author: edge.mesh contributors (@edge-mesh)
 options:
   site:
-    description: Name of the site.
+    description: Name of the site. Exactly one of O(site) and O(sites) is given.
     type: str
-    required: true
+  sites:
+    description: Several sites. The options beside it then hold for each of them.
+    type: list
+    elements: dict
+    suboptions:
+      site:
+        description: Name of the site.
+        type: str
+        required: true
+      provider:
+        description: What provides the cluster.
+        type: str
+        choices: [kind, k3s, existing]
+        required: true
+      kubeconfig:
+        description: Kubeconfig of the site.
+        type: path
+        required: true
+      context:
+        description: Context in the kubeconfig; the only one unless given.
+        type: str
+      api_server:
+        description: URL of the API as others reach it; detected unless given.
+        type: str
+      gateway_addresses:
+        description: Addresses of the east-west gateway; detected unless given.
+        type: list
+        elements: str
+        default: []
   provider:
-    description: What provides the cluster.
+    description: What provides the cluster; required with O(site).
     type: str
     choices: [kind, k3s, existing]
-    required: true
   kubeconfig:
-    description: Kubeconfig of the site.
+    description: Kubeconfig of the site; required with O(site).
     type: path
-    required: true
   context:
     description: Context in the kubeconfig; the only one unless given.
     type: str
@@ -47,7 +74,7 @@ options:
     type: bool
     default: false
   timeout:
-    description: Seconds for everything that is asked.
+    description: Seconds for everything that one site is asked.
     type: int
     default: 15
 attributes:
@@ -66,17 +93,25 @@ EXAMPLES = r"""
     provider: existing
     kubeconfig: /etc/edge/shop.yaml
   register: info
+
+- name: Read the facts of two sites at once
+  edge.mesh.site_cluster_info:
+    sites:
+      - {site: centre, provider: existing, kubeconfig: /etc/edge/centre.yaml}
+      - {site: shop, provider: existing, kubeconfig: /etc/edge/shop.yaml}
+    timeout: 5
+  register: fleet
 """
 
 RETURN = r"""
 known:
   description: Whether the API was asked; false only with O(optional=true) and no kubeconfig.
-  returned: success
+  returned: with O(site)
   type: bool
   sample: true
 facts:
   description: The facts of the provider contract.
-  returned: success
+  returned: with O(site)
   type: dict
   contains:
     site: {description: Name of the site., type: str, sample: shop}
@@ -125,107 +160,76 @@ facts:
       description: What the collection recorded of the mesh on a primary, or null.
       type: dict
       sample: {"mesh": "mesh1", "source": "build", "istio_version": "1.32-dev.eed52ebb66ad"}
+    joined_at:
+      description: When the site's part of the mesh was made, or null.
+      type: str
+      sample: "2026-11-21T12:40:00Z"
+    credential_expires_at:
+      description: End of the client certificate in the kubeconfig, or null.
+      type: str
+      sample: "2027-11-21T12:40:00Z"
+sites:
+  description:
+    - The facts of each site by its name, with C(known) among them. Where that is false, C(why) says what failed and
+      C(unanswered) whether the API gave no answer at all.
+  returned: with O(sites)
+  type: dict
+  sample: {"shop": {"site": "shop", "known": false, "why": "shop: its API doesn't answer", "unanswered": true}}
 """
 
-import hashlib
-import time
-from pathlib import Path
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
-from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
-from ansible_collections.edge.mesh.plugins.module_utils._site import facts, network
+from ansible_collections.edge.mesh.plugins.module_utils._verify import clusters
 
-ARGUMENTS = {
-    "site": {"type": "str", "required": True},
-    "provider": {"type": "str", "choices": ["kind", "k3s", "existing"], "required": True},
-    "kubeconfig": {"type": "path", "required": True},
+_SITE: dict[str, dict[str, Any]] = {
+    "provider": {"type": "str", "choices": ["kind", "k3s", "existing"]},
+    "kubeconfig": {"type": "path"},
     "context": {"type": "str"},
     "api_server": {"type": "str"},
     "gateway_addresses": {"type": "list", "elements": "str", "default": []},
+}
+_REQUIRED = {name: {**_SITE[name], "required": True} for name in ("provider", "kubeconfig")}
+ARGUMENTS = {
+    "site": {"type": "str"},
+    "sites": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"site": {"type": "str", "required": True}, **_SITE, **_REQUIRED},
+    },
+    **_SITE,
     "wait": {"type": "int", "default": 0},
     "optional": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 15},
 }
-_SERVICES = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services"
-_GATEWAYS = ("istio-eastwestgateway", "istiod-gateway", "istio-ingressgateway")
-_RECORD = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/edge-mesh"
-_SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
 
-def _unknown(params: Any) -> dict[str, Any]:
-    return {
-        "site": params["site"],
-        "provider": params["provider"],
-        "kubeconfig": params["kubeconfig"],
-        "context": params["context"],
-        "api_server": params["api_server"],
-        "api_server_reachable": False,
-        "ca_digest": None,
-        "gateway_addresses": params["gateway_addresses"],
-        "gateway_ips": [],
-        "istiod_ips": [],
-        "ingress_ips": [],
-        "istiod_sources": [],
-        "publish_addresses": params["provider"] == "kind" or bool(params["gateway_addresses"]),
-        "node_addresses": [],
-        "kubernetes_version": None,
-        "created_by_us": params["provider"] != "existing",
-        "controller_address": None,
-        "mesh_record": None,
-    }
-
-
-def _balanced(api: client.Client, seconds: float) -> list[list[str]]:
-    """What load balancers gave each of ``_GATEWAYS``; nothing for one that isn't there."""
-    end = time.monotonic() + seconds
-    while True:
-        services = [api.get(f"{_SERVICES}/{name}") for name in _GATEWAYS]
-        addresses = [facts.gateway_addresses(service) for service in services]
-        pending = any(service and not found for service, found in zip(services, addresses, strict=True))
-        if not pending or time.monotonic() >= end:
-            return addresses
-        time.sleep(min(1.0, max(0.0, end - time.monotonic())))
+def _asked(params: Any) -> clusters.Asked:
+    names = ("site", "provider", "kubeconfig", "context", "api_server")
+    return clusters.Asked(
+        **{name: params[name] for name in names}, gateway_addresses=tuple(params["gateway_addresses"])
+    )
 
 
 def handle(call: Call) -> Outcome:
-    """Read the facts; raises MeshError if the kubeconfig or the API can't be used."""
+    """Read the facts; raises MeshError if the only site's kubeconfig or API can't be used."""
     params = call.params
-    found = _unknown(params)
-    if params["optional"] and not Path(params["kubeconfig"]).exists():
-        return Outcome(False, {"known": False, "facts": found})
-    endpoint = kubeconfig.load(params["kubeconfig"], params["context"])
-    with client.Client(endpoint, timeout=params["timeout"], site=params["site"]) as api:
-        version = api.get("/version") or {}
-        nodes = facts.node_addresses(api.list("/api/v1/nodes"))
-        slices = api.list(_SLICES, labelSelector="kubernetes.io/service-name=kubernetes")
-        server = params["api_server"] or facts.api_server(slices, endpoint.server)
-        fixed = params["gateway_addresses"] or (nodes if params["provider"] == "kind" else [])
-        addresses, istiod, ingress = [fixed] * 3 if fixed else _balanced(api, params["wait"])
-        recorded = api.get(_RECORD)
-        exposing = api.get(f"{_SERVICES}/istiod-gateway") or {}
-    found.update(
-        context=endpoint.context,
-        api_server=server,
-        api_server_reachable=not facts.is_loopback(server),
-        ca_digest="sha256:" + hashlib.sha256((endpoint.ca_pem or "").encode()).hexdigest(),
-        gateway_addresses=addresses,
-        gateway_ips=network.resolve(addresses),
-        istiod_ips=network.resolve(istiod),
-        ingress_ips=network.resolve(ingress),
-        istiod_sources=exposing.get("spec", {}).get("loadBalancerSourceRanges") or [],
-        controller_address=network.source_address(nodes[0]) if nodes else None,
-        mesh_record=(recorded or {}).get("data"),
-        node_addresses=nodes,
-        kubernetes_version=version.get("gitVersion"),
-    )
-    return Outcome(False, {"known": True, "facts": found})
+    settings = {"wait": params["wait"], "optional": params["optional"], "seconds": params["timeout"]}
+    if params["sites"] is not None:
+        return Outcome(False, {"sites": clusters.all_of([_asked(each) for each in params["sites"]], **settings)})
+    facts = clusters.facts_of(_asked(params), **settings)
+    return Outcome(False, {"known": facts is not None, "facts": facts or clusters.unknown(_asked(params))})
 
 
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(
+        ARGUMENTS,
+        handle,
+        mutually_exclusive=[["site", "sites"]],
+        required_one_of=[["site", "sites"]],
+        required_by={"site": ["provider", "kubeconfig"]},
+    )
 
 
 if __name__ == "__main__":

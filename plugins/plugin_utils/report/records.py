@@ -21,10 +21,12 @@ __all__ = [
     "UNDONE",
     "Json",
     "bad",
+    "fleet_summary",
     "in_order",
     "run_document",
     "run_summary",
     "seen",
+    "status_document",
     "summary",
     "validated",
     "verify_document",
@@ -89,6 +91,19 @@ def summary(mesh: str, records: Sequence[Json]) -> str:
     sites = len({record["site"] for record in records})
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict])
     return f"{mesh}: {_count(sites, 'site')}, {_count(len(records), 'check')}: {told or 'nothing was checked'}"
+
+
+def status_document(mesh: str, sites: Sequence[Json], records: Sequence[Json], at: str) -> dict[str, Any]:
+    """The content of ``status.json``: ``sites`` as ``status.rows`` gives them, ``at`` the time that they tell of."""
+    healthy = bool(sites) and all(row["status"] in ("healthy", "warning") for row in sites)
+    return {"schema": SCHEMA, "mesh": mesh, "at": at, "healthy": healthy, "sites": list(sites), "checks": list(records)}
+
+
+def fleet_summary(mesh: str, sites: Sequence[Json]) -> str:
+    """``mesh1: 3 sites: 2 healthy, 1 failed``."""
+    counts = Counter(row["status"] for row in sites)
+    told_counts = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+    return f"{mesh}: {_count(len(sites), 'site')}: {told_counts or 'nothing was looked at'}"
 
 
 def run_document(mesh: str, results: Sequence[Json], **more: Any) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import status
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import (
     UNDONE,
     Json,
+    fleet_summary,
     in_order,
     run_summary,
     seen,
@@ -24,7 +26,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import (
 )
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
-__all__ = ["Column", "Line", "checks", "layout", "plan", "results", "whole"]
+__all__ = ["Column", "Line", "checks", "fleet", "layout", "plan", "results", "whole"]
 
 GAP = "  "
 NARROWEST = 24
@@ -37,6 +39,7 @@ COLOURS = {
     "skipped": "cyan",
     "not started": "yellow",
     "running": "yellow",
+    "healthy": None,
     "done": None,
     "ok": None,
 }
@@ -76,6 +79,10 @@ _CHECKS = (
     Column("WHAT WAS SEEN", wraps=True),
     Column("TOOK", right=True),
 )
+_STATUS = (
+    Column("SITE"), Column("STATUS"), Column("REASON", wraps=True), Column("GATEWAYS"), Column("ISTIO"),
+    Column("CERT EXPIRES"), Column("TOKEN EXPIRES"), Column("AGE"),
+)  # fmt: skip
 _PLAN = (Column("SITE"), Column("WOULD BE"), Column("OBJECTS", wraps=True))
 _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", wraps=True))
 
@@ -83,7 +90,9 @@ _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", w
 def whole(document: Json, width: int) -> list[Line]:
     """A report's document as the table that people see: what was checked or done, and the summary as the last line."""
     colour = "green" if document["healthy"] else "red"
-    if "checks" in document:
+    if "sites" in document:
+        lines, last = fleet(document, width), fleet_summary(document["mesh"], document["sites"])
+    elif "checks" in document:
         lines, last = checks(document["checks"], width), summary(document["mesh"], document["checks"])
     else:
         lines, last = results(document["results"], width), run_summary(document["mesh"], document["results"])
@@ -110,6 +119,26 @@ def results(rows: Sequence[Json], width: int) -> list[Line]:
     ordered = sorted(rows, key=lambda row: row["result"] not in UNDONE)
     cells = [[plain(str(row[name])) for name in ("site", "step", "result", "reason")] for row in ordered]
     return layout(_RESULTS, [Row(each, colour=COLOURS.get(each[2])) for each in cells], width)
+
+
+def fleet(document: Json, width: int) -> list[Line]:
+    """The table of the fleet as it is, sites that need a person first; times are from or since the report's own."""
+    now = status.moment(document["at"])
+    rows = []
+    for site in sorted(document["sites"], key=lambda row: (row["status"] == "healthy", row["status"] == "warning")):
+        ends = [status.short(site[f"{name}_expires_at"], now) for name in ("certificate", "token")]
+        age = status.short(site["joined_at"], now).removeprefix("-") or "-"
+        cells = [
+            site["site"],
+            site["status"],
+            plain(site["reason"]),
+            site["gateways"],
+            plain(site["istio"]),
+            *ends,
+            age,
+        ]
+        rows.append(Row(cells, colour=COLOURS.get(site["status"])))
+    return layout(_STATUS, rows, width)
 
 
 def plan(rows: Sequence[Json], width: int) -> list[Line]:
