@@ -28,7 +28,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, rec
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
     "state_dir": {"type": "path", "required": True},
-    "name": {"type": "str", "choices": ["verify", "status", "run", "retire"], "default": "verify"},
+    "name": {"type": "str", "choices": ["verify", "status", "run", "retire", "maintain"], "default": "verify"},
     "records": {"type": "list", "elements": "dict"},
     "results": {
         "type": "list",

@@ -51,10 +51,18 @@ options:
         longer is given 20 seconds.
     type: int
     default: 120
-  state:
-    description: Whether the cluster should be there.
+  renew_before:
+    description:
+      - Remaining life below which the certificates of the cluster's control plane and of its kubeconfig are renewed.
+      - kubeadm gives them a year.
     type: str
-    choices: [present, absent]
+    default: 30d
+  state:
+    description:
+      - Whether the cluster should be there.
+      - With V(renewed) nothing is made or started; what O(renew_before) asks for is done to a cluster that is there.
+    type: str
+    choices: [present, renewed, absent]
     default: present
 attributes:
   check_mode:
@@ -91,6 +99,7 @@ exists:
 """
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -103,6 +112,8 @@ from ansible_collections.edge.mesh.plugins.module_utils._files import (
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Node, Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
+from ansible_collections.edge.mesh.plugins.module_utils._pki.durations import parse_duration
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -114,7 +125,8 @@ ARGUMENTS = {
     "kind": {"type": "path", "default": "kind"},
     "docker": {"type": "str", "default": "docker"},
     "timeout": {"type": "int", "default": 120},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "renew_before": {"type": "str", "default": "30d"},
+    "state": {"type": "str", "choices": ["present", "renewed", "absent"], "default": "present"},
 }
 _SETTLED_SECONDS = 20.0
 
@@ -177,6 +189,33 @@ def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Ou
     running_since = node.started if node and node.running else None
     _wait_ready(wanted, patience(timeout, running_since, begun))
     return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
+
+
+def _renewed(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float, window: timedelta) -> Outcome:
+    """Renew the certificates of a running cluster if they are due; raises MeshError where there is none."""
+    _refuse_foreign(wanted)
+    node = kind.node(wanted.name)
+    if node is None or not node.running:
+        what = "there is no cluster" if node is None else "the node is stopped"
+        raise MeshError(f"{wanted.name} can't be kept up", why=what, hint="run site.yml")
+    _refuse_unusable(kind, node, wanted)
+    reasons = due(kind.kubeconfig(wanted.name), wanted.name, window, datetime.now(UTC))
+    if reasons and not check_mode:
+        kind.renew(node)
+        write_text(wanted.kubeconfig, kind.kubeconfig(wanted.name))
+        _wait_ready(wanted, timeout)
+    return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
+
+
+def due(text: str, name: str, window: timedelta, now: datetime) -> list[str]:
+    """Why the certificates of a cluster must be renewed, told from the client certificate of its kubeconfig."""
+    pem = kubeconfig.parse(text, None, f"of {name}").client_cert_pem
+    if pem is None:
+        return []
+    end = workload.inspect(pem)[0].not_after
+    if end - now >= window:
+        return []
+    return [f"its certificates end on {end:%Y-%m-%d}, inside the renewal window of {window.days} d"]
 
 
 def patience(timeout: float, running_since: float | None, now: float) -> float:
@@ -245,6 +284,9 @@ def handle(call: Call) -> Outcome:
         kubeconfig=Path(params["kubeconfig"]),
     )
     kind = Kind(call.run_command, params["kind"], params["docker"])
+    if params["state"] == "renewed":
+        window = parse_duration(params["renew_before"], "renew_before")
+        return _renewed(kind, wanted, call.check_mode, params["timeout"], window)
     if params["state"] == "absent":
         return _absent(kind, wanted, call.check_mode)
     return _present(kind, wanted, call.check_mode, params["timeout"])

@@ -32,7 +32,7 @@ options:
   name:
     description: Name of the report and of its files.
     type: str
-    choices: [verify, status, run, retire]
+    choices: [verify, status, run, retire, maintain]
     default: verify
   records:
     description:

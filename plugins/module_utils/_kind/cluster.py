@@ -33,6 +33,8 @@ _COMMAND_SECONDS = 120
 # Exit codes of coreutils' timeout.
 _TIMED_OUT = 124
 _NO_PROGRAM = 127
+_CONTROL_PLANE = "^(etcd|kube-apiserver|kube-controller-manager|kube-scheduler) "
+_NOBODY = 1  # pkill's word for no such process
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,19 @@ class Kind:
     def kubeconfig(self, cluster: str) -> str:
         """The admin kubeconfig, with the API on a loopback port of the controller."""
         return self._run([self._kind, "get", "kubeconfig", "--name", cluster]).stdout
+
+    def renew(self, node: Node) -> None:
+        """Have kubeadm renew all certificates of the control plane, and end its processes, which read them at the start.
+
+        The kubelet brings them back, and renews its own client certificate by itself. They are killed, because an API
+        server that is asked to end answers for another minute with what it has.
+        """
+        self._run([self._docker, "exec", node.name, "kubeadm", "certs", "renew", "all"])
+        done = self._run(
+            [self._docker, "exec", node.name, "pkill", "--signal", "KILL", "--full", _CONTROL_PLANE], check=False
+        )
+        if done.rc not in (0, _NOBODY):
+            raise self._failure(f"the control plane of {node.name} doesn't end", done.stderr, "docker restart it")
 
     def delete(self, cluster: str) -> None:
         """Delete the cluster's containers and volumes."""

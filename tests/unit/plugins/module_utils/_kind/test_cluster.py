@@ -9,6 +9,7 @@ The programs are scripted here; the lab runs the real ones.
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call
 from ansible_collections.edge.mesh.plugins.modules import kind_cluster
+from tests.unit.plugins.module_utils._k8s.conftest import make_pki
 
 Answer = tuple[int, str, str]
 NODE = json.dumps(
@@ -209,3 +211,59 @@ def test_a_node_without_a_network_is_named_with_its_cure(tmp_path: Path) -> None
     node[0]["NetworkSettings"]["Networks"] = {}
     with pytest.raises(MeshError, match=r"is on no Docker network \(docker network connect edge-mesh-m m-shop-control"):
         apply(tmp_path, Programs(container_inspect=(0, json.dumps(node), "")))
+
+
+def kubeconfig(certificate: str, key: str) -> str:
+    """A KinD cluster's kubeconfig with this client certificate."""
+
+    def data(text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    user = {"client-certificate-data": data(certificate), "client-key-data": data(key)}
+    return json.dumps({
+        "clusters": [{"name": "kind-m-shop", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "kind-m-shop", "user": user}],
+        "contexts": [{"name": "kind-m-shop", "context": {"cluster": "kind-m-shop", "user": "kind-m-shop"}}],
+    })  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    pki = make_pki(tmp_path)  # whose certificates end tomorrow
+    return kubeconfig(pki.client, pki.client_key)
+
+
+def test_certificates_are_renewed_inside_their_window_only(tmp_path: Path, config: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(kind_cluster, "_wait_ready", lambda *_args: None)
+    programs = Programs(get_kubeconfig=(0, config, ""))
+    outcome = apply(tmp_path, programs, state="renewed", renew_before="12h")
+    assert (outcome.changed, programs.ran("kubeadm")) == (False, False)
+    planned = apply(tmp_path, programs, state="renewed", renew_before="30d", check=True)
+    assert (planned.changed, programs.ran("kubeadm")) == (True, False)
+    outcome = apply(tmp_path, programs, state="renewed", renew_before="30d")
+    assert outcome.changed
+    assert "inside the renewal window of 30 d" in outcome.result["reasons"][0]
+    renewed = next(number for number, line in enumerate(programs.run) if "kubeadm certs renew all" in line)
+    assert "pkill" in programs.run[renewed + 1]
+    assert (tmp_path / "kubeconfig/shop.yaml").read_text() == config
+
+
+def test_a_control_plane_that_cant_be_ended_is_told(tmp_path: Path, config: str) -> None:
+    programs = Programs(get_kubeconfig=(0, config, ""), pkill=(126, "", "not permitted"))
+    with pytest.raises(MeshError, match="the control plane of m-shop-control-plane doesn't end: not permitted"):
+        apply(tmp_path, programs, state="renewed", renew_before="30d")
+
+
+@pytest.mark.parametrize(
+    ("inspected", "words"),
+    [
+        ((1, "", "Error: No such container: m-shop-control-plane"), "there is no cluster"),
+        ((0, NODE.replace("true", "false"), ""), "the node is stopped"),
+    ],
+)
+def test_nothing_is_made_or_started_to_be_renewed(tmp_path: Path, inspected: Answer, words: str) -> None:
+    programs = Programs(container_inspect=inspected)
+    with pytest.raises(MeshError, match=rf"m-shop can't be kept up: {words} \(run site.yml\)"):
+        apply(tmp_path, programs, state="renewed", renew_before="30d")
+    assert not programs.ran("create")
+    assert not programs.ran("docker start")
