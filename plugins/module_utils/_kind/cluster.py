@@ -144,9 +144,8 @@ class Kind:
         server that is asked to end answers for another minute with what it has.
         """
         self._run([self._docker, "exec", node.name, "kubeadm", "certs", "renew", "all"])
-        done = self._run(
-            [self._docker, "exec", node.name, "pkill", "--signal", "KILL", "--full", _CONTROL_PLANE], check=False
-        )
+        end = ["pkill", "--signal", "KILL", "--full", _CONTROL_PLANE]
+        done = self._run([self._docker, "exec", node.name, *end], check=False)
         if done.rc not in (0, _NOBODY):
             raise self._failure(f"the control plane of {node.name} doesn't end", done.stderr, "docker restart it")
 

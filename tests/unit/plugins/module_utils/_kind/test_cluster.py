@@ -230,7 +230,7 @@ def kubeconfig(certificate: str, key: str) -> str:
 @pytest.fixture
 def config(tmp_path: Path) -> str:
     pki = make_pki(tmp_path)  # whose certificates end tomorrow
-    return kubeconfig(pki.client, pki.client_key)
+    return kubeconfig(pki.client_certificate, pki.client_key)
 
 
 def test_certificates_are_renewed_inside_their_window_only(tmp_path: Path, config: str, monkeypatch: Any) -> None:
