@@ -28,6 +28,7 @@ ORDER = (
     "test_fleet",
     "test_repair",
     "test_dead_site",
+    "test_links",
     "test_reboot",
     "test_leaving",
 )

@@ -73,7 +73,7 @@ class Client:
         self._lock = threading.Lock()
         url = urlsplit(endpoint.server)
         self._prefix = url.path.rstrip("/")
-        self._headers = {"User-Agent": "edge.mesh", "Accept": "application/json"}
+        self._headers = {"User-Agent": "edge.mesh", "Accept": "application/json", "Accept-Encoding": "gzip"}
         if endpoint.token:
             self._headers["Authorization"] = f"Bearer {endpoint.token}"
         host, port = url.hostname or "", url.port
@@ -281,7 +281,7 @@ class Client:
         parts: list[bytes] = []
         size = 0
         try:
-            for part in response.stream(1 << 16):
+            for part in response.stream(1 << 16, decode_content=True):
                 parts.append(part)
                 size += len(part)
                 if size > _LARGEST_ANSWER:

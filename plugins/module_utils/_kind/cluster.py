@@ -138,7 +138,7 @@ class Kind:
         return self._run([self._kind, "get", "kubeconfig", "--name", cluster]).stdout
 
     def renew(self, node: Node) -> None:
-        """Have kubeadm renew all certificates of the control plane, and end its processes, which read them at the start.
+        """Have kubeadm renew all certificates of the control plane, and end its processes, which read them at start.
 
         The kubelet brings them back, and renews its own client certificate by itself. They are killed, because an API
         server that is asked to end answers for another minute with what it has.

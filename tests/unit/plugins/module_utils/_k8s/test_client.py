@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
+import json
 import socket
 import struct
 import time
@@ -119,6 +121,26 @@ def test_a_busy_server_is_not_asked_forever(served):
             client.list("/api/v1/pods")
         assert client.requests == 4
     assert naps == [10.0, 10.0, 10.0]
+
+
+def test_answers_may_come_compressed(served):
+    asked = []
+
+    def answer(handler, _raw):
+        asked.append(handler.headers["Accept-Encoding"])
+        listed = json.dumps({"kind": "PodList", "items": [{"metadata": {"name": "p"}}]}).encode()
+        reply(handler, 200, gzip.compress(listed), [("Content-Encoding", "gzip")])
+
+    with Client(endpoint(served(answer))) as client:
+        assert client.get("/api/v1/pods")["items"] == [{"metadata": {"name": "p"}}]
+    assert asked == ["gzip"]
+
+
+def test_a_compressed_answer_that_is_torn_is_told(served):
+    def answer(handler, _raw):
+        reply(handler, 200, gzip.compress(b"x" * 1000)[:20] + b"torn", [("Content-Encoding", "gzip")])
+
+    assert "GET /api/v1/pods failed" in str(failure(served(answer)))
 
 
 def test_no_retry_goes_beyond_the_deadline(served):
