@@ -41,14 +41,14 @@ class Broken:
 
 
 BROKEN = {
-    "mute": Broken("unreachable", ("didn't answer in time", "no TLS")),
-    "torn": Broken("unreachable", ("broke off", "reset", "unexpected eof", "closed")),
-    "closed": Broken("unreachable", ("refuse", "no connection")),
-    "nameless": Broken("unreachable", ("isn't known", "resolve", "no connection")),
-    "impostor": Broken("failed", ("certificate", "name")),
-    "denied": Broken("failed", ("401",)),
-    "barred": Broken("failed", ("403", "may not", "forbidden")),
-    "paged": Broken("failed", ("500",)),
+    "mute": Broken("unreachable", ("didn't answer in time",)),
+    "torn": Broken("unreachable", ("closed the connection", "reset", "broke off")),
+    "closed": Broken("unreachable", ("refuses connections",)),
+    "nameless": Broken("unreachable", ("can't be resolved",)),
+    "impostor": Broken("failed", ("isn't for this name",)),
+    "denied": Broken("failed", ("failed with 401",)),
+    "barred": Broken("failed", ("failed with 403",)),
+    "paged": Broken("failed", ("failed with 500", "a web page")),
 }
 
 

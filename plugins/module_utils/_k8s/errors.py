@@ -24,7 +24,7 @@ __all__ = ["ApiError", "Cause", "from_answer", "from_exception", "no_stream", "o
 
 
 # Reasons of a missing answer that a dead site or link has; a wrong name or certificate is a mistake, not an outage.
-_UNANSWERED = frozenset({"Refused", "Timeout", "Reset", "Network"})
+_UNANSWERED = frozenset({"Name", "Refused", "Timeout", "Reset", "Network"})
 
 
 @dataclass(frozen=True)
