@@ -39,7 +39,7 @@ FORK = multiprocessing.get_context("fork")
 def swap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to put a bundle in its place: Linux has a system call, others don't."""
     if request.param == "two renames":
-        monkeypatch.setattr(store_module, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(store_module, "exchange", lambda one, other: False)
     return str(request.param)
 
 
@@ -50,7 +50,7 @@ def killed_at(nth: int, act: Callable[[], object]) -> bool:
         code = 1
         try:
             count = iter(range(1, 10_000))
-            for place, name in [*((os, call) for call in CALLS), (store_module, "_exchange")]:
+            for place, name in [*((os, call) for call in CALLS), (store_module, "exchange")]:
                 setattr(place, name, dying(getattr(place, name), count, nth))
             act()
             code = 0
