@@ -16,8 +16,8 @@ description:
     them into one archive in the format of ansible-vault, with mode 0600, whole or not at all.
   - The plain archive exists in memory only. C(ansible-vault decrypt --output - FILE | tar -x) opens it without this
     collection.
-  - An archive of the same mesh that is there is replaced if the state has changed; its time alone is no change. Any other
-    file, also one that the passphrase doesn't open, is refused.
+  - An archive of the same mesh that is there is replaced if the state has changed; its time alone is no change. Any
+    other file, also one that the passphrase doesn't open, is refused.
   - Links in the state directory are refused. Hidden files (locks, left-overs of killed runs) and C(replaced), where
     M(edge.mesh.state_restore) puts what it replaces, are left out.
   - Runs on the controller and connects to nothing.
@@ -39,8 +39,9 @@ options:
     required: true
   passphrase:
     description:
-      - What the archive is encrypted with. Take a long random one; the format derives the key with 10,000 rounds of PBKDF2.
-      - Without it the vault password of the run is taken. With several, C(ANSIBLE_VAULT_ENCRYPT_IDENTITY) names the one.
+      - What the archive is encrypted with. Take a long random one, because the format derives its key with only 10,000
+        rounds of PBKDF2.
+      - Without it the vault password of the run is taken. Of several, C(ANSIBLE_VAULT_ENCRYPT_IDENTITY) names the one.
       - One that stands on the command line is refused.
     type: str
   kubeconfigs:

@@ -12,8 +12,8 @@ module: state_restore
 short_description: Put a mesh's state directory back from an encrypted archive
 version_added: 0.1.0
 description:
-  - Opens an archive of M(edge.mesh.state_backup) in memory and writes its files into the state directory, each entry of it
-    (C(ca), C(kubeconfig), C(artifacts.lock), C(reports)) as a whole. An interrupted restore is finished by another one.
+  - Opens an archive of M(edge.mesh.state_backup) in memory and writes its files into the state directory, each entry of
+    it (C(ca), C(kubeconfig), C(artifacts.lock), C(reports)) as a whole. Another restore finishes an interrupted one.
   - Files that the archive doesn't have stay, and so do reports that are there.
   - Refused without a change are an archive of another mesh, one that is cut off, damaged, or sealed with another
     passphrase, one with links, with paths that lead out of the state directory or with other modes than state has, a
@@ -42,8 +42,8 @@ options:
     type: str
   replace:
     description:
-      - Makes the state directory what the archive says even if it holds another root or newer files. What was there is in
-        C(replaced) below it afterwards.
+      - Makes the state directory what the archive says even if it holds another root or newer files. What was there is
+        in C(replaced) below it afterwards.
     type: bool
     default: false
 extends_documentation_fragment:

@@ -27,7 +27,7 @@ MOST_FILES = 10_000
 
 _SCHEMA = 1
 _MANIFEST = ".backup.json"  # hidden, as no file of a state directory that is backed up
-_FIELDS = frozenset({"schema", "mesh", "made_at", "root"})
+_TEXTS = ("mesh", "made_at", "root")
 _PRIVATE = 0o600
 _MODES = {"artifacts.lock": frozenset({_PRIVATE, 0o644})}  # of all files, only this one may be read by others
 _KINDS = {
@@ -87,7 +87,8 @@ def wrong_name(name: str) -> str | None:
 
 def pack(snapshot: Snapshot) -> bytes:
     """The tar of a snapshot; the same for the same snapshot."""
-    manifest = {"schema": _SCHEMA, "mesh": snapshot.mesh, "made_at": snapshot.made_at, "root": snapshot.root}
+    manifest: dict[str, Any] = {"schema": _SCHEMA, "files": len(snapshot.files)}
+    manifest |= {name: getattr(snapshot, name) for name in _TEXTS}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         _add(archive, _MANIFEST, Stored(json.dumps(manifest).encode(), _PRIVATE, 0))
@@ -110,6 +111,8 @@ def unpack(data: bytes) -> Snapshot:
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise _refused(f"it is no whole tar ({error})") from None
     manifest = _manifest(files.pop(_MANIFEST, None))
+    if manifest["files"] != len(files):
+        raise _refused(f"it holds {len(files)} files of {manifest['files']}")
     _check_places(files)
     return Snapshot(manifest["mesh"], manifest["made_at"], manifest["root"], files)
 
@@ -154,9 +157,9 @@ def _manifest(stored: Stored | None) -> dict[str, Any]:
         manifest = json.loads(stored.content) if stored else None
     except ValueError:
         manifest = None
-    if not isinstance(manifest, dict) or manifest.get("schema") != _SCHEMA or set(manifest) != _FIELDS:
+    if not isinstance(manifest, dict) or manifest.get("schema") != _SCHEMA:
         raise _refused(f"its {_MANIFEST} is missing or of another version of this collection")
-    if not all(isinstance(manifest[name], str) for name in _FIELDS - {"schema"}):
+    if not isinstance(manifest.get("files"), int) or not all(isinstance(manifest.get(name), str) for name in _TEXTS):
         raise _refused(f"its {_MANIFEST} is damaged")
     return manifest
 

@@ -56,9 +56,7 @@ def plan_restore(
     newer = sorted(
         name
         for name, stored in write.items()
-        if name in present
-        and present[name].content != stored.content
-        and present[name].modified > stored.modified
+        if name in present and present[name].content != stored.content and present[name].modified > stored.modified
     )
     if newer:
         more = f" and {len(newer) - _SHOWN} more" if len(newer) > _SHOWN else ""

@@ -29,7 +29,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.backup.archive import (
 )
 from ansible_collections.edge.mesh.plugins.plugin_utils.backup.plan import plan_restore
 from ansible_collections.edge.mesh.plugins.plugin_utils.backup.sealing import Secrets, seal, unseal
-from ansible_collections.edge.mesh.plugins.plugin_utils.backup.tree import put, read_state
+from ansible_collections.edge.mesh.plugins.plugin_utils.backup.tree import put, read_state, unfinished
 
 __all__ = ["Made", "Restored", "backup", "restore"]
 
@@ -96,19 +96,17 @@ def restore(
     present = read_state(state)
     there = None if replace else _root_of(present, str(state))
     plan = plan_restore(snapshot, present, there, replace=replace, where=str(state))
-    replaced = None
-    if plan.changed and not check:
+    replaced, changed = None, plan.changed or unfinished(state)
+    if changed and not check:
         try:
             replaced = put(state, plan, now.strftime("%Y%m%dT%H%M%SZ"))
         except OSError as error:
             hint = "whatever stands there is whole; run again when the cause is gone"
             raise MeshError(f"{state} can't be restored", why=error.strerror, hint=hint)
     written = tuple(
-        name
-        for name, stored in sorted(plan.write.items())
-        if name not in present or not present[name].is_like(stored)
+        name for name, stored in sorted(plan.write.items()) if name not in present or not present[name].is_like(stored)
     )
-    return Restored(snapshot, written, tuple(sorted(plan.keep)), replaced, plan.changed)
+    return Restored(snapshot, written, tuple(sorted(plan.keep)), replaced, changed)
 
 
 def _check_target(path: Path, state: Path) -> None:

@@ -33,9 +33,9 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.backup.archive import (
 )
 from ansible_collections.edge.mesh.plugins.plugin_utils.backup.plan import Plan
 
-__all__ = ["put", "read_state"]
+__all__ = ["put", "read_state", "unfinished"]
 
-_UNFINISHED, _SWAPPING = ".new-", ".swap-"
+_UNFINISHED, _SWAPPING, _OLD = ".new-", ".swap-", ".old-"
 
 
 def read_state(state: Path) -> dict[str, Stored]:
@@ -86,6 +86,13 @@ def _read(path: Path, name: str) -> Stored:
         about = os.fstat(stream.fileno())
         content = stream.read(MOST_BYTES + 1)
     return Stored(content, mode_for(name, stat.S_IMODE(about.st_mode)), int(about.st_mtime))
+
+
+def unfinished(state: Path) -> bool:
+    """Whether a restore was killed here and left something to clear up; :func:`put` does that."""
+    aside = state / ASIDE
+    names = [entry.name for entry in aside.iterdir()] if aside.is_dir() else ["none"]
+    return not names or any(name.startswith((_UNFINISHED, _SWAPPING)) for name in names)
 
 
 def put(state: Path, plan: Plan, stamp: str) -> Path | None:
@@ -169,7 +176,7 @@ def _swap(fresh: Path, target: Path) -> None:
     elif not os.path.lexists(target):
         fresh.rename(target)
     elif not exchange(fresh, target):
-        old = fresh.with_name(f".old-{fresh.name}")
+        old = fresh.with_name(f"{_OLD}{fresh.name}")
         target.rename(old)
         fresh.rename(target)
         old.rename(fresh)
@@ -180,9 +187,11 @@ def _settle(state: Path, aside: Path, stamp: str) -> Path | None:
     lost = None
     for swapped in sorted(aside.glob(f"{_SWAPPING}*")):
         for entry in list(swapped.iterdir()):
-            now = state / entry.name.removeprefix(".old-")
-            if _is_within(entry, now):
+            if _is_within(entry, state / entry.name.removeprefix(_OLD)):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for entry in swapped.glob(f"{_OLD}*"):
+            if not os.path.lexists(place := entry.with_name(entry.name.removeprefix(_OLD))):
+                entry.rename(place)
         if any(swapped.iterdir()):
             lost = aside / f"{stamp}-{swapped.name.removeprefix(_SWAPPING)}"
             swapped.rename(lost)

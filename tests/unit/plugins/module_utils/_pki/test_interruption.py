@@ -43,14 +43,14 @@ def swap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
-def killed_at(nth: int, act: Callable[[], object]) -> bool:
+def killed_at(nth: int, act: Callable[[], object], exchanging: Any = store_module) -> bool:
     """Do ``act`` in a process that is killed right before its ``nth`` call of CALLS; whether it came to that."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             count = iter(range(1, 10_000))
-            for place, name in [*((os, call) for call in CALLS), (store_module, "exchange")]:
+            for place, name in [*((os, call) for call in CALLS), (exchanging, "exchange")]:
                 setattr(place, name, dying(getattr(place, name), count, nth))
             act()
             code = 0
