@@ -122,10 +122,11 @@ def put(state: Path, plan: Plan, stamp: str) -> Path | None:
 def _alone(state: Path) -> Iterator[None]:
     descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MeshError(f"another restore into {state} is at work", hint="wait for its end")
         yield
-    except BlockingIOError:
-        raise MeshError(f"another restore into {state} is at work", hint="wait for its end")
     finally:
         os.close(descriptor)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ def make_state(state: Path, *names: str) -> Path:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.write_text(f"content of {name}")
         path.chmod(mode)
+        os.utime(path, (NOW.timestamp(), NOW.timestamp()))
     return state
 
 
