@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The reports that a run wrote, to be shown at its end (used by the callbacks `edge.mesh.report` and `edge.mesh.fleet`)."""
+"""The reports of a run, to be shown at its end (used by the callbacks `edge.mesh.report` and `edge.mesh.fleet`)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import table
 
-__all__ = ["Reports"]
+__all__ = ["CALLBACK", "FLEET", "Reports"]
 
+CALLBACK, FLEET = "edge.mesh.report", "edge.mesh.fleet"  # either shows tables at the end
 _ACTION = "edge.mesh.report"
 _NARROWEST, _WIDEST, _WIDTH_OF_A_LOG = 80, 140, 110
 
