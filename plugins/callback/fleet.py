@@ -27,6 +27,7 @@ requirements:
   - set as stdout in configuration (C(stdout_callback = edge.mesh.fleet))
 """
 
+import textwrap
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as Default
 
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.shown import CALLBACK, Reports
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
 # What only remembers or judges something doesn't make a stage worth a line.
 _BOOKKEEPING = frozenset(
@@ -47,7 +49,7 @@ _BOOKKEEPING = frozenset(
     )
 ) | {"edge.mesh.report"}  # fmt: skip
 _EVERYBODY = "(all)"  # stands for the site where a stage is done once for all
-_NARROWEST, _STAGE = 12, 34
+_NARROWEST, _STAGE, _LONGEST = 12, 34, 100
 
 
 @dataclass
@@ -154,8 +156,7 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Show it in full."""
         if not ignore_errors:
-            said = "no answer" if result.result.get("unanswered") else "failed"
-            self._note(result, wrong=f"{said}: {result.task.get_name()}")
+            self._note(result, wrong="no answer" if result.result.get("unanswered") else "failed")
         self._show_heading()
         super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
         if not ignore_errors and not _is_rescued(result.task):
@@ -168,7 +169,7 @@ class CallbackModule(Default):
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Show it in full."""
-        self._note(result, wrong=f"unreachable: {result.task.get_name()}")
+        self._note(result, wrong="unreachable")
         self._show_heading()
         super().v2_runner_on_unreachable(result)
         self._end(result.host.name)
@@ -197,7 +198,9 @@ class CallbackModule(Default):
             return
         stage.ended = time.monotonic()
         stage.changed += changed
-        stage.wrong = stage.wrong or wrong
+        if wrong and not stage.wrong:
+            why = result.result.get("why") or result.result.get("msg") or result.task.get_name()
+            stage.wrong = textwrap.shorten(f"{wrong}: {plain(str(why))}", _LONGEST, placeholder=" ...")
         if result.task.action not in _BOOKKEEPING or wrong:
             stage.worked = True
             stage.once = stage.once and bool(result.task.run_once)
