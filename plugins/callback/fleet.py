@@ -14,8 +14,8 @@ version_added: 0.1.0
 description:
   - A stage is what a play names directly, such as an import of tasks. When it has ended at a site, its line says the
     time of day, site, stage, how long it took, and what became of it.
-  - Tasks that fail are shown in full, as M(ansible.builtin.debug) messages, warnings and diffs are. What is well or was
-    skipped isn't shown task by task.
+  - Tasks that fail are shown in full, and so are M(ansible.builtin.debug) messages, warnings and diffs. What is well or
+    was skipped isn't shown task by task, nor is a M(ansible.builtin.fail) after a report, whose table says it.
   - With C(-v) and more everything is shown as P(ansible.builtin.default#callback) does, and these lines beside it.
   - The table of M(edge.mesh.report) comes last, and stands in for the recap.
   - Lines are plain and never overwritten, so output into a file or a log looks the same.
@@ -48,8 +48,12 @@ _BOOKKEEPING = frozenset(
         "validate_argument_spec",
     )
 ) | {"edge.mesh.report"}  # fmt: skip
+_FAIL = frozenset({"fail", "ansible.builtin.fail", "ansible.legacy.fail"})
 _EVERYBODY = "(all)"  # stands for the site where a stage is done once for all
-_NARROWEST, _STAGE, _LONGEST = 12, 34, 100
+# Widths of the columns, and of a reason.
+_NARROWEST = 12
+_STAGE = 34
+_LONGEST = 70
 
 
 @dataclass
@@ -98,6 +102,7 @@ class CallbackModule(Default):
         self._stages: dict[str, _Stage] = {}
         self._sites: dict[str, str] = {}
         self._heading = ""
+        self._table_to_come = False
 
     @property
     def _brief(self) -> bool:
@@ -114,7 +119,7 @@ class CallbackModule(Default):
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """End the stages of the play before; its name waits for the first line below it."""
         self._end_all()
-        self._heading = play.get_name().strip()
+        self._heading, self._table_to_come = play.get_name().strip(), False
         if self._brief:
             self._play = play
         else:
@@ -136,7 +141,7 @@ class CallbackModule(Default):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Count it; show it with -v, or if it is a message."""
-        self._reports.remember(result.task.action, result.result)
+        self._table_to_come |= self._reports.remember(result.task.action, result.result)
         site = (result.result.get("ansible_facts") or {}).get("__edge_mesh_site")
         if isinstance(site, dict) and "name" in site:
             self._sites[result.host.name] = str(site["name"])
@@ -154,7 +159,9 @@ class CallbackModule(Default):
             super().v2_runner_item_on_ok(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Show it in full."""
+        """Show it in full; what only makes the exit code after a report, by its table."""
+        if self._brief and self._table_to_come and result.task.action in _FAIL:
+            return
         if not ignore_errors:
             self._note(result, wrong="no answer" if result.result.get("unanswered") else "failed")
         self._show_heading()

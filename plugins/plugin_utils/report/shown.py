@@ -30,10 +30,12 @@ class Reports:
     def __bool__(self) -> bool:
         return bool(self._paths)
 
-    def remember(self, action: str, result: Mapping[str, Any]) -> None:
-        """Take up the JSON file of a task that made a report, once it is whole; others are left alone."""
-        if action == _ACTION and result.get("finished", True):
-            self._paths |= {path: None for path in result.get("paths", []) if path.endswith(".json")}
+    def remember(self, action: str, result: Mapping[str, Any]) -> bool:
+        """Take up the JSON file of a task that made a report, if it is whole; whether it was such a task."""
+        if action != _ACTION or not result.get("finished", True):
+            return False
+        self._paths |= {path: None for path in result.get("paths", []) if path.endswith(".json")}
+        return True
 
     def lines(self) -> Iterator[table.Line]:
         """The table of each, within the width of the terminal."""

@@ -142,6 +142,16 @@ def test_a_task_that_fails_is_shown_in_full_and_its_site_has_no_later_stage(tmp_
     assert REASON in shown[shown.index("SITE ") :]
 
 
+def test_after_a_report_a_failure_that_makes_the_exit_code_is_told_by_the_table_alone(tmp_path: Path) -> None:
+    results = [{"site": "barn", "step": "x", "result": "failed", "reason": REASON}]
+    end = {"name": "End", "ansible.builtin.fail": {"msg": REASON}, "when": "own_site == 'barn'"}
+    tasks = [report(tmp_path / "state", results=results), end]
+    ran = run(tmp_path, [{"name": "End", "hosts": "all", "gather_facts": False, "tasks": tasks}], inventory(*SITES))
+    assert ran.rc == 2
+    assert ran.output.count(REASON) == 1
+    assert "TASK" not in ran.output
+
+
 def test_a_run_without_a_table_keeps_its_recap_and_the_exit_code(tmp_path: Path) -> None:
     end = {"name": "End", "ansible.builtin.fail": {"msg": "told to"}, "when": "own_site == 'barn'"}
     plays = playbook(tmp_path)[:1]

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -169,18 +168,6 @@ def test_making_and_removing_at_once_never_mix(ca: Path) -> None:
         assert_whole(ca)
         remove(ca)
         assert not ca.exists()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB, taken away again; only root can have one."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    where = tmp_path / "small"
-    where.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(where)], check=True)
-    yield where
-    subprocess.run(["umount", str(where)], check=True)
 
 
 @pytest.mark.parametrize("options", [{"now": DUE}, {"passphrase": "secret words"}, {"names": ("third", "fourth")}])
