@@ -53,7 +53,7 @@ _EVERYBODY = "(all)"  # stands for the site where a stage is done once for all
 # Widths of the columns, and of a reason.
 _NARROWEST = 12
 _STAGE = 34
-_LONGEST = 50
+_LONGEST = 60
 
 
 @dataclass
