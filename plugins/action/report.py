@@ -4,7 +4,7 @@
 
 """The action `edge.mesh.report`: writes reports into the state directory and shows them as a table.
 
-Where the callback `edge.mesh.report` is enabled, the table is left to it: it comes last then, below the recap.
+Where the callback `edge.mesh.report` or `edge.mesh.fleet` is in use, the table is left to it: it comes last then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ from ansible.utils.display import Display
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._files import write_text
-from ansible_collections.edge.mesh.plugins.plugin_utils.report import junit, records, resume, status, steps, table
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import (
+    junit,
+    records,
+    resume,
+    shown,
+    status,
+    steps,
+    table,
+)
 
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
@@ -60,7 +68,6 @@ ARGUMENTS = {
     "authorities": {"type": "dict", "default": {}},
     "finished": {"type": "bool", "default": True},
 }
-_CALLBACK = "edge.mesh.report"
 _NARROWEST, _WIDEST, _WIDTH_OF_A_LOG = 80, 140, 110
 
 display = Display()
@@ -159,7 +166,7 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 def _show(document: Mapping[str, Any]) -> None:
-    if _CALLBACK in constants.CALLBACKS_ENABLED:
+    if shown.CALLBACK in constants.CALLBACKS_ENABLED or shown.FLEET == constants.DEFAULT_STDOUT_CALLBACK:
         return
     for line in table.whole(document, _width()):
         display.display(line.text, color=line.colour)

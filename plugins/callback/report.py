@@ -19,18 +19,11 @@ requirements:
   - enable in configuration (C(callbacks_enabled = edge.mesh.report))
 """
 
-import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.edge.mesh.plugins.plugin_utils.report import table
-
-_NARROWEST = 80
-_WIDEST = 140
-_WIDTH_OF_A_LOG = 110
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.shown import Reports
 
 
 class CallbackModule(CallbackBase):
@@ -43,17 +36,13 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._paths: dict[str, None] = {}
+        self._reports = Reports()
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Remember the JSON file of a report."""
-        if result.task.action == self.CALLBACK_NAME and result.result.get("finished", True):
-            self._paths |= {path: None for path in result.result.get("paths", []) if path.endswith(".json")}
+        """Remember a report."""
+        self._reports.remember(result.task.action, result.result)
 
     def v2_playbook_on_stats(self, _stats: Any) -> None:
         """Show the table of each."""
-        width = shutil.get_terminal_size((_WIDTH_OF_A_LOG, 24)).columns
-        for path in self._paths:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-            for line in table.whole(document, min(max(width, _NARROWEST), _WIDEST)):
-                self._display.display(line.text, color=line.colour)
+        for line in self._reports.lines():
+            self._display.display(line.text, color=line.colour)

@@ -7,14 +7,18 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import stat
 import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["ensure_directory", "is_private", "read_text", "write_text"]
+__all__ = ["ensure_directory", "exchange", "is_private", "read_text", "sync", "write_text"]
 
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 _ABANDONED_SECONDS = 600.0  # no write takes that long: such a temporary file is a killed run's
 
 
@@ -55,11 +59,29 @@ def write_text(path: Path, text: str, mode: int = 0o600) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: str | Path) -> None:
+    """Have a file, or the names in a directory, on the disk; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)
+
+
+def exchange(one: str | Path, other: str | Path) -> bool:
+    """Swap two paths in one step (Linux); False where the system or the file system can't. Raises OSError."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:
+        return False
+    if function(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code))
 
 
 def _sweep(path: Path) -> None:

@@ -27,6 +27,9 @@ ELSEWHERE = {
     "kind_cluster": ("tests/lab/test_main_job.py", "tests/unit/plugins/module_utils/_kind/test_cluster.py"),
     # builds for minutes or loads releases: the steps run with a catalogue of small components
     "artifacts": ("tests/unit/plugins/plugin_utils/artifacts/test_service.py",),
+    # the controller's own files; changed, again, check mode and what is refused
+    "state_backup": ("tests/unit/plugins/plugin_utils/backup/test_service.py", "tests/lab/test_state_backup.py"),
+    "state_restore": ("tests/unit/plugins/plugin_utils/backup/test_service.py", "tests/lab/test_state_backup.py"),
     # writes a report, which never counts as a change
     "report": ("tests/unit/plugins/action/test_report.py",),
 }

@@ -27,7 +27,7 @@ from tests.integration.site import Site
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 RUN = {
     "manifests", "mesh_ca", "mesh_ca_info", "mesh_traffic", "remote_secret_info", "report", "site_checks",
-    "site_cluster_info", "site_remnants", "xds_health",
+    "site_cluster_info", "site_remnants", "state_backup", "state_restore", "xds_health",
 }  # fmt: skip
 # Examples that can't be run here, and where the module's answer is compared instead.
 ELSEWHERE = {
@@ -70,7 +70,7 @@ class Ground:
         made = run_module("mesh_ca", {"path": str(self.directory / "company"), "intermediates": [{"name": "centre"}]})
         root, centre = Path(made["root"]["path"]), self.directory / "company" / "centre"
         files = {
-            "company-root.pem": root / "root-cert.pem",
+            "company-root.pem": root / "root-cert.pem", "edge-mesh/ca/root/root-cert.pem": root / "root-cert.pem",
             "company-root.key": root / "root-key.pem", "ca/centre/root-cert.pem": centre / "root-cert.pem",
             "ca/centre/ca-cert.pem": centre / "ca-cert.pem", "ca/centre/ca-key.pem": centre / "ca-key.pem",
         }  # fmt: skip
@@ -104,7 +104,7 @@ class Ground:
         }  # fmt: skip
         return {
             "vaulted_root_passphrase": "p", "vaulted_company_passphrase": None, "sites": [site], "checks": [record],
-            "primaries": [{"name": "centre", "kubeconfig": kubeconfig}],
+            "primaries": [{"name": "centre", "kubeconfig": kubeconfig}], "vaulted_backup_passphrase": "long and random",
             "edge_mesh_state_dir": str(self.directory), "root_pem": "",
         }  # fmt: skip
 

@@ -121,6 +121,8 @@ class Trial:
     def _authority(self) -> Iterator[Task]:
         authority = {"path": str(self.secrets / "ca")}
         intermediates = [{"name": "centre"}]
+        # the archive lies where a run leaves its traces: nothing of it may be plain
+        state = {"mesh": "m", "state_dir": str(self.secrets), "path": str(self.secrets.parent / "sealed.vault")}
         broken = {"certificate": str(self.secrets / "key.yaml"), "key": str(self.secrets / "key.yaml")}
         for module, case, options in (
             (
@@ -135,6 +137,10 @@ class Trial:
                 {"path": str(self.secrets / "b"), "root": broken, "intermediates": intermediates},
             ),
             ("mesh_ca_info", "directory", authority),
+            ("state_backup", "present", {**state, "passphrase": self.looked_up("passphrase")}),
+            ("state_backup", "wrong passphrase", {**state, "passphrase": "m-wrong"}),
+            ("state_restore", "present", {**state, "passphrase": self.looked_up("passphrase")}),
+            ("state_restore", "wrong passphrase", {**state, "passphrase": "m-wrong"}),
             ("mesh_ca_info", "content", {"content": self.looked_up("key")}),
         ):
             yield {"name": f"{module}: {case}", f"edge.mesh.{module}": options}

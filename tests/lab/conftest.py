@@ -26,6 +26,7 @@ ORDER = (
     "test_interruption",
     "test_refusals",
     "test_fleet",
+    "test_state_backup",
     "test_repair",
     "test_dead_site",
     "test_links",

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.common import warnings as module_warnings
@@ -44,3 +47,15 @@ def no_module_hears_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules run in one process here: what one warned of isn't the next one's warning."""
     for kept in ("_global_warnings", "_global_deprecations"):
         monkeypatch.setattr(module_warnings, kept, {})
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB, taken away again; only root can have one."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    where = tmp_path / "small"
+    where.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(where)], check=True)
+    yield where
+    subprocess.run(["umount", str(where)], check=True)

@@ -12,7 +12,6 @@ Directories are 0700 and files 0600 from the moment they exist.
 from __future__ import annotations
 
 import ctypes
-import errno
 import fcntl
 import os
 import shutil
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._files import ensure_directory
+from ansible_collections.edge.mesh.plugins.module_utils._files import ensure_directory, exchange, sync
 from ansible_collections.edge.mesh.plugins.module_utils._pki.reading import MAX_BYTES
 
 __all__ = ["Store"]
@@ -33,8 +32,6 @@ _LOCK = ".lock"
 _NEW = ".new-"
 _OLD = ".old-"
 _MANY = 8
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
 _WHOLE = "every bundle is whole, as before or as wanted; run again when the cause is gone"
 
 
@@ -191,7 +188,7 @@ class Store:
             for name, folder in fresh.items():
                 self._swap(folder, self._at(name), name)
             for parent in parents:
-                _sync(parent)
+                sync(parent)
         except OSError as error:
             raise MeshError(
                 f"the files of {self._at(list(fresh)[-1] if fresh else '')} can't be written",
@@ -209,14 +206,14 @@ class Store:
             return
         for folder in folders:
             for entry in _entries(folder):
-                _sync(os.path.join(folder, entry))
-            _sync(folder)
+                sync(os.path.join(folder, entry))
+            sync(folder)
 
     def _swap(self, fresh: str, target: str, name: str) -> None:
         """Put ``fresh`` in the place of ``target``; afterwards ``fresh`` is the old bundle or gone."""
         if not os.path.lexists(target):
             os.rename(fresh, target)
-        elif not _exchange(fresh, target):
+        elif not exchange(fresh, target):
             aside = self._at(_OLD + name.replace("/", "."))
             os.rename(target, aside)
             os.rename(fresh, target)
@@ -227,7 +224,7 @@ class Store:
         with self._said(f"{self._at(name)} can't be removed"):
             gone = tempfile.mkdtemp(prefix=_NEW, dir=self.path)
             os.rename(self._at(name), os.path.join(gone, "bundle"))
-            _sync(os.path.dirname(self._at(name)))
+            sync(os.path.dirname(self._at(name)))
             shutil.rmtree(gone)
 
     def remove_all(self) -> None:
@@ -258,14 +255,6 @@ def _create(path: str, content: bytes) -> None:
         stream.write(content)
 
 
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _sync_all(path: str) -> bool:
     """Sync the file system that holds ``path`` (Linux); False where that can't be asked for."""
     function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
@@ -278,16 +267,3 @@ def _sync_all(path: str) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def _exchange(one: str, other: str) -> bool:
-    """Swap two paths in one step (Linux); False where the system or the file system can't."""
-    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if function is None:
-        return False
-    if function(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-        return False
-    raise OSError(code, os.strerror(code))

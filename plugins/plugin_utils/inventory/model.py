@@ -163,7 +163,7 @@ def _mesh_values(
     """The values of scope `mesh` and `run`: they must be the same at every host."""
     mesh: dict[str, Any] = {}
     for name, entry in schema.items():
-        if entry["scope"] == "site":
+        if entry["scope"] == "site" or entry.get("secret"):
             continue
         seen: list[tuple[str, Any]] = []
         for host in hosts:
@@ -237,6 +237,8 @@ def _check_hosts(
                 )
             owner.setdefault(host, group)
         for variable, entry in schema.items():
+            if entry.get("secret"):  # the model never holds one, and a lookup may cost something
+                continue
             values = [_value(inventory.hostvars[host], variable, schema) for host in hosts]
             if entry["scope"] == "site" and any(value != values[0] for value in values):
                 problems.append(Problem(None, f"{variable} differs between the hosts of {group}; set it for the group"))

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -39,18 +38,18 @@ FORK = multiprocessing.get_context("fork")
 def swap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to put a bundle in its place: Linux has a system call, others don't."""
     if request.param == "two renames":
-        monkeypatch.setattr(store_module, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(store_module, "exchange", lambda one, other: False)
     return str(request.param)
 
 
-def killed_at(nth: int, act: Callable[[], object]) -> bool:
+def killed_at(nth: int, act: Callable[[], object], exchanging: Any = store_module) -> bool:
     """Do ``act`` in a process that is killed right before its ``nth`` call of CALLS; whether it came to that."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             count = iter(range(1, 10_000))
-            for place, name in [*((os, call) for call in CALLS), (store_module, "_exchange")]:
+            for place, name in [*((os, call) for call in CALLS), (exchanging, "exchange")]:
                 setattr(place, name, dying(getattr(place, name), count, nth))
             act()
             code = 0
@@ -169,18 +168,6 @@ def test_making_and_removing_at_once_never_mix(ca: Path) -> None:
         assert_whole(ca)
         remove(ca)
         assert not ca.exists()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB, taken away again; only root can have one."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    where = tmp_path / "small"
-    where.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(where)], check=True)
-    yield where
-    subprocess.run(["umount", str(where)], check=True)
 
 
 @pytest.mark.parametrize("options", [{"now": DUE}, {"passphrase": "secret words"}, {"names": ("third", "fourth")}])

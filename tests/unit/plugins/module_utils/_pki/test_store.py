@@ -38,7 +38,7 @@ def store(ca: Path) -> Store:
 def swap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to put a bundle in its place: Linux has a system call, others don't."""
     if request.param == "two renames":
-        monkeypatch.setattr(store_module, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(store_module, "exchange", lambda one, other: False)
     return str(request.param)
 
 

@@ -51,6 +51,15 @@ def test_the_site_variable_overrides_the_groups_suffix() -> None:
     assert model["edges"] == ["shop-9"]
 
 
+def test_a_secret_is_known_and_never_in_the_model_or_in_a_problem() -> None:
+    given = inventory(
+        {"centre": {"edge_mesh_backup_passphrase": "hush one"}, "shop": {"edge_mesh_backup_passphrase": "hush two"}}
+    )
+    model, problems = read(given)
+    assert problems == []
+    assert "hush" not in repr(model)
+
+
 def test_the_state_directory_is_required_without_an_inventory_directory() -> None:
     given = inventory({"centre": {}})
     assert messages(Inventory(given.groups, given.hostvars, None)) == [
