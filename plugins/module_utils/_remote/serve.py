@@ -176,6 +176,7 @@ class _Work:
             "token_digest": None,
             "primaries": primaries,
             "remaining": gone.remaining,
+            "revoked": gone.revoked,
             "requests": self._requests(site),
         }
         diff = {"before": "".join(f"{line}\n" for line in gone.done), "after": ""}
@@ -188,10 +189,11 @@ class _Work:
             "expires_at": tokens.rfc3339(first.expires) if first else None,
             "token_digest": first.digest if first else None,
             "primaries": [
-                _status(each.name, each.action, each.reasons, each.istiod, each.expires, each.digest)
+                _status(each.name, each.action, each.reasons, each.istiod, each.endpoints, each.expires, each.digest)
                 for each in report.primaries
             ],
             "remaining": [],
+            "revoked": [],
             "requests": self._requests(site),
         }
         before = {each.name: each.before for each in report.primaries}
@@ -257,6 +259,7 @@ def _status(
     action: str,
     reasons: list[str] | None = None,
     istiod: str = "not asked",
+    endpoints: int | None = None,
     expires: float | None = None,
     digest: str | None = None,
 ) -> dict[str, Any]:
@@ -266,6 +269,7 @@ def _status(
         "action": action,
         "reasons": reasons or [],
         "istiod": istiod,
+        "endpoints": endpoints,
         "expires_at": tokens.rfc3339(expires),
         "token_digest": digest,
     }

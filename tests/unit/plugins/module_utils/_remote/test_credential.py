@@ -177,11 +177,54 @@ def test_a_hung_worker_is_named_soon_and_the_new_secret_stays(mesh):
     with pytest.raises(MeshError) as caught:
         present(mesh, wish(mesh, ttl=30 * DAY), seconds=600)
     assert "the worker of istiod-a hangs" in str(caught.value)
-    assert str(caught.value).endswith("(restart istiod, run again)")
+    assert str(caught.value).endswith("(restart it (kubectl -n istio-system delete pod istiod-a), run again)")
     assert mesh.clock.at - started < 10
     mesh.istiod.hung = False
     report = present(mesh, wish(mesh, ttl=30 * DAY))
     assert report.reasons == ["hub: 1 former token revoked"]
+
+
+def test_lost_endpoints_are_noticed_and_the_new_secret_stays_beside_the_old_token(mesh):
+    """istio#61043: synced, and no endpoint of the site is left; only a restart of the replica brings them back."""
+    present(mesh)
+    former = token_of(mesh)
+    mesh.site.add_slice()
+    mesh.istiod.loses = {"istiod-b"}
+    started = mesh.clock.at
+    with pytest.raises(MeshError) as caught:
+        present(mesh, wish(mesh, ttl=30 * DAY), seconds=600)
+    told = str(caught.value)
+    assert "istiod-b has none of web.sample.svc.cluster.local any more, one of 1 services (istio#61043)" in told
+    assert "the new remote secret stays" in told
+    assert told.endswith("(restart it (kubectl -n istio-system delete pod istiod-b), run again)")
+    assert mesh.clock.at - started < 10
+    assert mesh.site.takes(former)
+    assert token_of(mesh) != former
+    mesh.istiod.loses = set()
+    assert present(mesh, wish(mesh, ttl=30 * DAY)).reasons == ["hub: 1 former token revoked"]
+
+
+def test_endpoints_that_come_back_soon_are_no_loss(mesh):
+    present(mesh)
+    mesh.site.add_slice()
+    mesh.istiod.blinks = 3
+    report = present(mesh, wish(mesh, ttl=30 * DAY))
+    assert (report.primaries[0].action, report.primaries[0].endpoints) == ("renewed", 2)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_endpoints_that_the_site_itself_doesnt_have_any_more_arent_lost(mesh, there):
+    present(mesh)
+    if there:
+        mesh.site.add_slice(ready=False)
+    mesh.istiod.loses = {"istiod-a", "istiod-b"}
+    assert present(mesh, wish(mesh, ttl=30 * DAY)).primaries[0].action == "renewed"
+
+
+def test_a_first_credential_has_nothing_to_lose_and_isnt_kept_waiting(mesh):
+    started = mesh.clock.at
+    assert present(mesh).primaries[0].endpoints == 2
+    assert mesh.clock.at == started
 
 
 def test_what_couldnt_be_seen_of_the_address_is_told_with_the_failure(mesh):
@@ -213,10 +256,46 @@ def test_a_refused_write_leaves_no_token_and_a_doubtful_one_is_cleaned_by_the_ne
 
 def test_a_reader_without_rights_is_named_before_the_primary_is_touched(mesh):
     mesh.site.denied = {"watch"}
-    with pytest.raises(MeshError, match="the reader lacks rights that istiod needs: watch namespaces, watch nodes"):
+    with pytest.raises(MeshError, match=r"the reader lacks rights that istiod needs: watch nodes, .* and \d more"):
         present(mesh)
     assert mesh.hub.writes == []
     assert mesh.site.names(mesh.SECRETS) == []
+
+
+def test_rights_that_no_role_shows_are_asked_for_one_by_one_and_count_if_they_are_granted(mesh):
+    """An authoriser beside RBAC may grant what it can't list."""
+    mesh.site.denied = {"watch"}
+    mesh.site.granted = {"watch"}
+    mesh.site.listable = False
+    assert present(mesh).primaries[0].action == "created"
+    assert not present(mesh).warnings
+
+
+def test_an_incomplete_list_of_rights_hides_no_missing_one(mesh):
+    mesh.site.denied = {"watch"}
+    mesh.site.listable = False
+    with pytest.raises(MeshError, match="watch nodes"):
+        present(mesh)
+
+
+def test_a_complete_list_of_rights_costs_two_questions_and_a_doubtful_one_a_question_each(mesh):
+    present(mesh)
+    mesh.side.requests = 0
+    mesh.side.probe(token_of(mesh))
+    assert mesh.side.requests == 2
+    mesh.site.denied = {"update"}
+    mesh.side.requests = 0
+    missing = mesh.side.probe(token_of(mesh)).missing
+    assert mesh.side.requests == 2 + len(missing)
+    assert "update mutatingwebhookconfigurations.admissionregistration.k8s.io" in missing
+
+
+def test_a_role_in_the_namespace_isnt_taken_for_one_that_holds_everywhere(mesh):
+    present(mesh)
+    role = mesh.site.objects.pop("/apis/rbac.authorization.k8s.io/v1/clusterroles/reader-istio-system")
+    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/istio-system/roles/imposter"
+    mesh.site.objects[path] = {**role, "metadata": {"name": "imposter", "namespace": "istio-system"}}
+    assert "list pods" in mesh.side.probe(token_of(mesh)).missing
 
 
 def test_a_field_changed_by_hand_is_noticed_and_put_right(mesh):
