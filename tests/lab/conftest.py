@@ -27,6 +27,7 @@ ORDER = (
     "test_refusals",
     "test_fleet",
     "test_repair",
+    "test_credential",
     "test_dead_site",
     "test_reboot",
     "test_leaving",

@@ -29,6 +29,8 @@ from ansible_collections.edge.mesh.plugins.module_utils._remote.site import Issu
 
 __all__ = ["Primary", "PrimaryReport", "Report", "Settings", "present"]
 
+_RESTORED = 15.0  # seconds to see that istiod is back with what it had; it needs one or two
+
 Action = Literal["kept", "repaired", "created", "renewed"]
 
 
@@ -238,13 +240,24 @@ class _One:
             self.site.revoke([issued.anchor])
             done = "the remote secret was removed again"
         elif self._still_good(live):
-            self._write(live.text or "")
+            done = self._put_back(live.text or "")
             self.site.revoke([issued.anchor])
-            done = "the former remote secret was put back"
         else:
             done = "the new remote secret was left there, because the former one was no better"
         why = "; ".join(each for each in (error.why, self.address_warning, done) if each)
         return MeshError(error.what, site=error.site, why=why, hint=error.hint)
+
+    def _put_back(self, text: str) -> str:
+        """Write the former kubeconfig again and see that istiod takes it; what was done and seen, in words."""
+        before = self.primary.istiod.look(events=True).events()
+        self._write(text)
+        waited = wait_for(
+            self.primary.istiod, self.wanted.cluster, self.secret, self.time, seconds=_RESTORED, before=before
+        )
+        if waited.state == "synced":
+            return "the former remote secret was put back and istiod is synced with it"
+        cured = f" ({cure(waited.pod)})" if waited.state == "hung" else ""
+        return f"the former remote secret was put back, but istiod isn't synced with it: {waited.why}{cured}"
 
     def _still_good(self, live: Live) -> bool:
         access = live.judged.access

@@ -143,13 +143,36 @@ def test_a_renewal_that_istiod_cant_use_is_taken_back(mesh):
     present(mesh)
     former = token_of(mesh)
     mesh.istiod.blind = "timeout"
-    with pytest.raises(MeshError, match="the former remote secret was put back"):
+    with pytest.raises(MeshError, match=r"put back, but istiod isn't synced with it: istiod-a reports .* 'timeout'"):
         present(mesh, wish(mesh, ttl=30 * DAY))
     assert token_of(mesh) == former
     assert mesh.site.takes(former)
     assert len(mesh.site.names(mesh.SECRETS)) == 1
     mesh.istiod.blind = None
     assert not present(mesh).changed
+
+
+def test_istiod_is_seen_with_what_was_put_back(mesh, monkeypatch):
+    """Only the new token doesn't do: the site's API forgets it at once."""
+    present(mesh)
+    former = token_of(mesh)
+    takes = mesh.site.takes
+    new = []
+
+    def forget(token):
+        return takes(token) and token not in new
+
+    look = mesh.istiod.look
+
+    def looked(**options):
+        new[:] = [token_of(mesh)] if token_of(mesh) != former else new
+        return look(**options)
+
+    monkeypatch.setattr(mesh.site, "takes", forget)
+    monkeypatch.setattr(mesh.istiod, "look", looked)
+    with pytest.raises(MeshError, match="the former remote secret was put back and istiod is synced with it"):
+        present(mesh, wish(mesh, ttl=30 * DAY))
+    assert token_of(mesh) == former
 
 
 def test_a_renewal_isnt_taken_back_to_a_dead_token(mesh):
