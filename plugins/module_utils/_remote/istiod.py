@@ -107,8 +107,8 @@ class Istiod(Protocol):
     def look(self, *, events: bool = False, endpoints_of: str | None = None) -> Look:
         """Ask every replica; ``events`` also takes the counts, ``endpoints_of`` those of a cluster's endpoints."""
 
-    def reason(self, pod: str, cluster: str) -> str | None:
-        """What the replica's log says of the cluster, in one line."""
+    def reason(self, pod: str, cluster: str, seconds: float) -> str | None:
+        """What the replica's log of the last ``seconds`` says of the cluster, in one line."""
 
 
 class IstiodPods:
@@ -130,9 +130,9 @@ class IstiodPods:
             replicas.append(Replica(name, ready, seen))
         return Look(tuple(replicas))
 
-    def reason(self, pod: str, cluster: str) -> str | None:
+    def reason(self, pod: str, cluster: str, seconds: float) -> str | None:
         try:
-            lines = self._api.logs(SYSTEM_NAMESPACE, pod, "discovery", tail=300).splitlines()
+            lines = self._api.logs(SYSTEM_NAMESPACE, pod, "discovery", tail=300, since=seconds).splitlines()
         except MeshError:
             return None
         return reason_in(lines, cluster)
@@ -204,7 +204,8 @@ def wait_for(
     istiod: Istiod, cluster: str, secret: str, time: Time, *, seconds: float, before: Mapping[str, int | None]
 ) -> Waited:
     """Wait for at most ``seconds`` until every replica has synced the cluster from ``secret`` ("namespace/name")."""
-    end = time.clock() + seconds
+    started = time.clock()
+    end = started + seconds
     steady_since: float | None = None
     behind_since: float | None = None
     doubtful = False
@@ -229,7 +230,10 @@ def wait_for(
             why = f"the worker of {behind[0]} hangs and takes in no remote secret any more"
             return Waited("hung", why, behind[0])
         if time.clock() >= end:
-            return Waited("failed", _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough"))
+            return Waited(
+                "failed",
+                _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough", time.clock() - started),
+            )
         time.sleep(0.1)
 
 
@@ -251,9 +255,10 @@ def _since(before: float | None, condition: object, time: Time) -> float | None:
     return time.clock() if before is None else before
 
 
-def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str) -> str:
+def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str, seconds: float) -> str:
+    """What stood in the way, and what the log says of it since the wait began: older lines are of other credentials."""
     for replica in look.replicas:
-        reason = istiod.reason(replica.pod, cluster) if replica.pod in why else None
+        reason = istiod.reason(replica.pod, cluster, seconds) if replica.pod in why else None
         if reason:
             return f"{why}; its log says: {reason}"
     return why

@@ -222,7 +222,7 @@ class FakeApi:
     def portforward(self, namespace, pod, port):
         raise MeshError("no port forward here")
 
-    def logs(self, namespace, pod, container, *, tail=20):
+    def logs(self, namespace, pod, container, *, tail=20, since=None):
         self._request("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log")
         return ""
 
@@ -294,7 +294,7 @@ class FakeIstiod:
         state = self.blind or ("synced" if good else "timeout")
         return {**own, "paris": (state, "istio-system/istio-remote-secret-paris")}
 
-    def reason(self, pod, cluster):
+    def reason(self, pod, cluster, seconds):
         return "error failed to list *v1.Pod" if self.blind else None
 
 
