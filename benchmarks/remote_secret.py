@@ -129,14 +129,8 @@ def main(arguments: list[str]) -> int:
         }
         bench = Bench(planes)
         for plane in planes.values():
-            command = [
-                bench.programs["kubectl"],
-                "--kubeconfig",
-                plane.kubeconfig,
-                "create",
-                "namespace",
-                "istio-system",
-            ]
+            command = [str(bench.programs["kubectl"]), "--kubeconfig", str(plane.kubeconfig)]
+            command += ["create", "namespace", "istio-system"]
             subprocess.run(command, check=True, capture_output=True)
         print(machine(), flush=True)
         rounds = dict.fromkeys((FIRST, AGAIN, RENEWAL), options.rounds)

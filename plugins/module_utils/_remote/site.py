@@ -26,6 +26,7 @@ __all__ = ["Issued", "Probe", "SiteSide", "Survey"]
 Json = Mapping[str, Any]
 
 _RIGHTS_SECONDS = 10.0  # the API server's authoriser sees a new role binding after a moment
+_CONNECTIONS = 3
 _AT_ONCE = 8  # reviews
 _NAMED = 8  # missing rights in a message
 _RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
@@ -97,9 +98,9 @@ class SiteSide:
         return f"/api/v1/namespaces/{self.reader.namespace}/secrets"
 
     def survey(self) -> Survey:
-        """Read the reader's objects and its anchors, all at once."""
+        """Read the reader's objects and its anchors, a few at a time: a connection costs more than a request."""
         wanted = readers.objects(self.reader)
-        with ThreadPoolExecutor(len(wanted) + 1) as pool:
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
             anchors = pool.submit(self._api.list, self._secrets, labelSelector=_selector())
             live = list(pool.map(lambda body: self._api.get(readers.path_of(body)), wanted))
         wanted = [_adopting(body, found) for body, found in zip(wanted, live, strict=True)]
