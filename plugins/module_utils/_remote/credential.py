@@ -11,7 +11,8 @@ every replica of istiod seen with it; only then is the old token revoked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -106,7 +107,10 @@ def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[
 
     All primaries are served even if one fails; then MeshError says which failed and why.
     """
-    survey = site.survey()
+    path = secrets.path_of(wanted.cluster)
+    with ThreadPoolExecutor(len(primaries)) as pool:  # both sides are read at the same time
+        reads = [pool.submit(primary.api.get, path) for primary in primaries]
+        survey = site.survey()
     report = Report(reader=survey.reasons())
     if wanted.access.ca_pem is None:
         wanted = replace(wanted, access=replace(wanted.access, ca_pem=site.root_ca()))
@@ -115,9 +119,10 @@ def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[
     elif survey.live[0] is None and not site.has_namespace():
         report.warnings.append(f"the namespace {site.reader.namespace} doesn't exist yet at the site")
     failures = []
-    for primary in primaries:
+    for primary, read in zip(primaries, reads, strict=True):
         try:
-            report.primaries.append(_One(wanted, settings, site, survey, primary, time, report.warnings).serve())
+            one = _One(wanted, settings, site, survey, primary, time, report.warnings)
+            report.primaries.append(one.serve(read.result()))
         except MeshError as error:
             failures.append(error.at(primary.name))
     if len(failures) == 1 and len(primaries) == 1:
@@ -150,8 +155,8 @@ class _One:
         self.secret = f"{SYSTEM_NAMESPACE}/{secrets.name_of(self.wanted.cluster)}"
         self.address_warning: str | None = None
 
-    def serve(self) -> PrimaryReport:
-        found = self.primary.api.get(self.path)
+    def serve(self, found: Mapping[str, Any] | None) -> PrimaryReport:
+        """Do what has to be done; ``found`` is the primary's remote secret."""
         live = secrets.read(found, self.wanted.cluster) if found else None
         if live and live.others:
             others = ", ".join(live.others)

@@ -22,7 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret imp
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint, load
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
-from ansible_collections.edge.mesh.plugins.module_utils._remote import address, credential, removal
+from ansible_collections.edge.mesh.plugins.module_utils._remote import address, credential
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary, Report, Settings
 from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Istiod, IstiodPods
@@ -153,6 +153,10 @@ class _Work:
         return self._served(report, site)
 
     def absent(self) -> Served:
+        from ansible_collections.edge.mesh.plugins.module_utils._remote import (
+            removal,
+        )  # compiled only where it's needed
+
         request = self.request
         sides: list[Primary | tuple[str, MeshError]] = []
         for given in request.primaries:
