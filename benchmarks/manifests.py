@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,15 +23,13 @@ from typing import Any
 import yaml
 
 from benchmarks.measure import Sample, Summary, machine, summarise, table, write_csv, write_section
+from benchmarks.playbook import EMPTY, ROOT, Task, play, turns
 from tests.integration import rendered
 from tests.integration.control_plane import ControlPlane, programs
 
-ROOT = Path(__file__).resolve().parents[1]
-VENV = ROOT / ".venv-bench"
 PAGE = ROOT / "docs" / "benchmarks" / "manifests.md"
 RESULTS = ROOT / "benchmarks" / "results" / "manifests.csv"
 
-EMPTY = "an empty task"
 OURS = "edge.mesh.manifests"
 CORE_FILE = "kubernetes.core.k8s, one file"
 CORE_EACH = "kubernetes.core.k8s, one task per object"
@@ -41,8 +38,6 @@ CONTENDERS = (OURS, KUBECTL, CORE_FILE, CORE_EACH)
 FIRST, AGAIN, CHANGED = "first time", "nothing to do", "one field changed by hand"
 _MOST_ROUNDS_OF_EACH = 2  # 22 tasks each; nobody doubts which is slowest
 CONFIG_MAP = ("-n", "istio-system", "configmap", "values")
-
-Task = dict[str, Any]
 
 
 class Bench:
@@ -63,9 +58,6 @@ class Bench:
 
     def timed(self, row: str, contender: str, turn: int) -> Task:
         """The task that is timed."""
-        name = f"{row} | {contender} | {turn}"
-        if contender == EMPTY:
-            return {"name": name, "ansible.builtin.ping": {}}
         kubeconfig, source = str(self.planes[contender].kubeconfig), str(self.source)
         # a field that a hand took is given back by nobody unless asked to
         server_side = {"field_manager": "bench", "force_conflicts": True}
@@ -80,7 +72,7 @@ class Bench:
                 "loop": self.parts,
             },
         }
-        return {"name": name, **tasks[contender]}
+        return {"name": f"{row} | {contender} | {turn}", **tasks[contender]}
 
     def ctl(self, contender: str) -> list[str]:
         """The beginning of a kubectl command."""
@@ -88,7 +80,7 @@ class Bench:
 
     def prepared(self, row: str, contender: str) -> list[Task]:
         """What has to be done before, untimed."""
-        if contender == EMPTY or row == AGAIN:
+        if row == AGAIN:
             return []
         command = [*self.ctl(contender), "delete", "--ignore-not-found", "-f", str(self.source)]
         if row == CHANGED:
@@ -96,45 +88,11 @@ class Bench:
             command = [*self.ctl(contender), "patch", *CONFIG_MAP, "--type=merge", "--field-manager=hand", "-p", patch]
         return [{"name": "prepare", "ansible.builtin.command": {"argv": command}}]
 
-    def tasks(self, rounds: Mapping[str, int]) -> Iterator[Task]:
-        """All tasks: in each row each round begins with another contender."""
-        for row, count in rounds.items():
-            runners = (EMPTY, *CONTENDERS)
-            for turn in range(count):
-                first = turn % len(runners)
-                for contender in (*runners[first:], *runners[:first]):
-                    if contender == CORE_EACH and turn >= _MOST_ROUNDS_OF_EACH:
-                        continue
-                    yield from self.prepared(row, contender)
-                    yield self.timed(row, contender, turn + 1)
-
-    def play(self, rounds: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Run the playbook; the stopwatch's lines. Raises RuntimeError with its output if a task fails."""
-        lines, playbook = self.directory / "stopwatch.jsonl", self.directory / "bench.yml"
-        variables = {"ansible_python_interpreter": str(VENV / "bin/python")}
-        book = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": list(self.tasks(rounds))}
-        playbook.write_text(yaml.safe_dump([book], sort_keys=False), encoding="utf-8")
-        audits = {name: str(plane.directory / "audit.log") for name, plane in self.planes.items()}
-        environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("ANSIBLE_", "K8S_", "KUBE", "PYTHON"))
-            },
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(VENV / "collections"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "benchmarks/callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "stopwatch",
-            "STOPWATCH_PATH": str(lines),
-            "STOPWATCH_AUDITS": json.dumps(audits),
-        }
-        done = subprocess.run(
-            [VENV / "bin/ansible-playbook", "-i", "localhost,", "-c", "local", playbook], cwd=ROOT, env=environment,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise RuntimeError(done.stdout[-4000:] + done.stderr[-2000:])
-        return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    def tasks(self, row: str, contender: str, turn: int) -> Iterator[Task]:
+        """What has to be done before, and what is timed."""
+        if contender != CORE_EACH or turn <= _MOST_ROUNDS_OF_EACH:
+            yield from self.prepared(row, contender)
+            yield self.timed(row, contender, turn)
 
 
 def checked(lines: list[dict[str, Any]]) -> list[Sample]:
@@ -179,7 +137,8 @@ def main(arguments: list[str]) -> int:
         for name in CONTENDERS:
             subprocess.run([*bench.ctl(name), "create", "namespace", "istio-system"], check=True, capture_output=True)
         print(f"{len(bench.objects)} objects, {bench.source.stat().st_size} bytes; {machine()}", flush=True)
-        samples = checked(bench.play({FIRST: few, AGAIN: options.rounds, CHANGED: few}))
+        rounds = {FIRST: few, AGAIN: options.rounds, CHANGED: few}
+        samples = checked(play(directory, turns(rounds, CONTENDERS, bench.tasks), planes))
     summaries = summarise(samples)
     empty = {each.row: each.median for each in summaries if each.contender == EMPTY}
     lines = [

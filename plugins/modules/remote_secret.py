@@ -16,7 +16,10 @@ description:
     own.
   - A credential is renewed when it comes near its end, when the site rejects it, or when address, CA or reader have
     changed. The remote secret is patched in place, and the former token is revoked only after every replica of istiod
-    was seen with the new one. If istiod doesn't come to terms with it, the former remote secret is put back.
+    was seen with the new one and with all endpoints that it had of the site. If istiod doesn't come to terms with it,
+    the former remote secret is put back. A replica that hangs, or that lost endpoints (istio#61043), is named with what
+    cures it; there the new remote secret stays, because putting the former one back would cure nothing.
+  - What the reader may do is checked with its token before a primary gets it, and missing rights are named.
   - The namespace of the reader must exist, with its network label and its controlPlaneClusters annotation, before a
     remote secret is made; istiod reads the annotation only when it gets to know the cluster.
   - Runs on the controller; it needs kubeconfigs of both sides and reads no C(K8S_AUTH_*) variables.
@@ -201,6 +204,12 @@ primaries:
       description: What istiod was seen to make of it, one of V(synced), V(not installed), V(not asked).
       type: str
       sample: synced
+    endpoints:
+      description:
+        - How many endpoints of the site istiod knew after the change (the replica that knew fewest). Where a credential
+          was replaced, none of a service may have got lost; null where nothing was changed or istiod wasn't asked.
+      type: int
+      sample: 12
     expires_at: {description: End of its token., type: str, sample: "2026-02-19T12:00:00Z"}
     token_digest: {description: Digest of its token., type: str, sample: "sha256:8d969eef6eca"}
 remaining:
@@ -209,6 +218,14 @@ remaining:
   type: list
   elements: str
   sample: ["the reader and its tokens at the site shop"]
+revoked:
+  description:
+    - Digests of the tokens that the site's API was seen to reject, with O(state=absent) and O(wait=true). One that is
+      still taken after half a minute is in RV(remaining).
+  returned: success
+  type: list
+  elements: str
+  sample: ["sha256:8d969eef6eca"]
 requests:
   description: HTTP requests sent to all APIs.
   returned: success

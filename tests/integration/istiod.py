@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
@@ -14,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.integration.control_plane import ControlPlane, Started, _die_with_parent, _free_ports, programs
 
@@ -28,16 +30,25 @@ _GRACE = 20.0
 class Istiod:
     """A context manager; ``directory`` is its working directory, ``cacerts`` below it what a pod would have mounted.
 
-    Entering starts the program and doesn't wait: :meth:`await_port`, :meth:`await_log` and :meth:`ended` do.
+    ``environment`` is put into its own. Entering starts the program and doesn't wait: :meth:`await_port`,
+    :meth:`await_log` and :meth:`ended` do.
     """
 
-    def __init__(self, control_plane: ControlPlane, directory: Path, bundle: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        directory: Path,
+        bundle: Mapping[str, bytes],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.directory = directory
         self.cacerts = directory / "cacerts"
         self._kubeconfig = control_plane.kubeconfig
         self._bundle = bundle
+        self._environment = dict(environment or {})
         self._started: Started
         self.address = ("127.0.0.1", 0)
+        self.monitoring = ("127.0.0.1", 0)
 
     def __enter__(self) -> Self:
         self.cacerts.mkdir(mode=0o700, parents=True)
@@ -46,6 +57,7 @@ class Istiod:
         self.address = ("127.0.0.1", secure)
         names = ("grpcAddr", "httpsAddr", "httpAddr", "monitoringAddr")
         flags = [f"--{name}=127.0.0.1:{port}" for name, port in zip(names, others, strict=True)]
+        self.monitoring = ("127.0.0.1", others[-1])
         log = self.directory / "istiod.log"
         environment = {
             "PATH": os.environ["PATH"],
@@ -54,6 +66,7 @@ class Istiod:
             "POD_NAMESPACE": "istio-system",
             "CLUSTER_ID": CLUSTER,
             "ROOT_CA_DIR": str(self.cacerts),
+            **self._environment,
         }
         with log.open("wb") as sink:
             process = subprocess.Popen(
@@ -83,6 +96,15 @@ class Istiod:
             path = self.cacerts / name
             path.touch(mode=0o600)
             path.write_bytes(content)
+
+    def debug(self, path: str) -> Any:
+        """The JSON answer of its debug API, which trusts whoever comes from the same machine."""
+        connection = http.client.HTTPConnection(*self.monitoring, timeout=10)
+        try:
+            connection.request("GET", f"/debug/{path}")
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def log(self) -> str:
         """All that it said so far."""

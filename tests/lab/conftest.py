@@ -28,6 +28,7 @@ ORDER = (
     "test_fleet",
     "test_state_backup",
     "test_repair",
+    "test_credential",
     "test_dead_site",
     "test_links",
     "test_reboot",

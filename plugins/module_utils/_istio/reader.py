@@ -6,7 +6,8 @@
 
 The rights are those that the code of istiod (1.32 development tree) uses at a remote cluster: the registry's informers
 (`pilot/pkg/serviceregistry/kube/controller`), the credentials controller, the CRD watcher, the namespace controller
-with its leader election, and the webhook patcher. ConfigMaps are watched with a field selector on one name, so the
+with its leader election, and the webhook patcher. `tests/reader` takes each of them away from a real istiod and writes
+down what stops (docs/reader_rights.md). ConfigMaps are watched with a field selector on one name, so the
 right to read them is bound to names; `create` can't be.
 """
 
@@ -16,7 +17,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    ROOT_CERT_CONFIGMAP,
+    ROOT_CRL_CONFIGMAP,
+    SYSTEM_NAMESPACE,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
 __all__ = [
@@ -24,11 +29,14 @@ __all__ = [
     "LABELS",
     "PRIMARY_ANNOTATION",
     "Reader",
+    "Right",
     "anchor",
     "differences",
     "missing_rights",
     "objects",
     "path_of",
+    "rights",
+    "unproven",
 ]
 
 Json = Mapping[str, Any]
@@ -38,7 +46,7 @@ PRIMARY_ANNOTATION = "edge.mesh/primary"
 CLUSTER_ANNOTATION = "edge.mesh/cluster"
 
 _RBAC = "rbac.authorization.k8s.io"
-_READ = ("get", "list", "watch")
+_FOLLOW = ("list", "watch")  # what an informer does; it never gets an object by its name
 _ELECTION_CONFIGMAP = "istio-namespace-controller-election"
 
 
@@ -61,6 +69,33 @@ class Reader:
 
 
 @dataclass(frozen=True)
+class Right:
+    """One thing that the reader may do: ``namespace`` None is everywhere, ``name`` None any object."""
+
+    verb: str
+    group: str
+    resource: str
+    name: str | None = None
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        """As people write it: ``list pods``, ``update configmaps/x in istio-system``."""
+        what = f"{self.resource}.{self.group}" if self.group else self.resource
+        where = f" in {self.namespace}" if self.namespace else ""
+        return f"{self.verb} {what}" + (f"/{self.name}" if self.name else "") + where
+
+    def as_review(self) -> dict[str, Any]:
+        """The SelfSubjectAccessReview that asks for it."""
+        asked = {"verb": self.verb, "group": self.group, "resource": self.resource}
+        asked |= {key: value for key, value in (("name", self.name), ("namespace", self.namespace)) if value}
+        return {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+
+
+@dataclass(frozen=True)
 class _Rule:
     """One line of rights: what istiod does with ``resources`` of the API group ``group``."""
 
@@ -80,26 +115,29 @@ class _Rule:
 
 _EVERYWHERE = (
     # endpoints, localities and networks of the site
-    _Rule("", ("namespaces", "nodes", "pods", "services"), _READ),
-    _Rule("discovery.k8s.io", ("endpointslices",), _READ),
-    _Rule("networking.istio.io", ("workloadentries",), _READ),
+    _Rule("", ("nodes", "pods", "services"), _FOLLOW),
+    # the same, and once by name: whether this primary may write here (the annotation controlPlaneClusters)
+    _Rule("", ("namespaces",), ("get", *_FOLLOW)),
+    _Rule("discovery.k8s.io", ("endpointslices",), _FOLLOW),
+    _Rule("networking.istio.io", ("workloadentries",), _FOLLOW),
     # which optional kinds the site has, and the one that describes its gateways
-    _Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _READ),
-    _Rule("gateway.networking.k8s.io", ("gateways",), _READ),
+    _Rule("apiextensions.k8s.io", ("customresourcedefinitions",), _FOLLOW),
+    _Rule("gateway.networking.k8s.io", ("gateways",), _FOLLOW),
     # certificates of the site's gateways; without this right istiod never reports the cluster as synced
-    _Rule("", ("secrets",), _READ),
+    _Rule("", ("secrets",), _FOLLOW),
     _Rule("authorization.k8s.io", ("subjectaccessreviews",), ("create",)),
     # the identity of whoever asks for a certificate
     _Rule("authentication.k8s.io", ("tokenreviews",), ("create",)),
     # upkeep of the injection webhook's CA bundle and of the root certificate in every namespace
-    _Rule("admissionregistration.k8s.io", ("mutatingwebhookconfigurations",), (*_READ, "update")),
-    _Rule("", ("configmaps",), (*_READ, "update"), (ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP)),
+    _Rule("admissionregistration.k8s.io", ("mutatingwebhookconfigurations",), (*_FOLLOW, "update")),
+    _Rule("", ("configmaps",), (*_FOLLOW, "update"), (ROOT_CERT_CONFIGMAP, ROOT_CRL_CONFIGMAP)),
     _Rule("", ("configmaps",), ("create",)),
 )
 _IN_SYSTEM_NAMESPACE = (
-    # the mesh configuration (its name carries the revision) and the lock of the leader election
-    _Rule("", ("configmaps",), _READ),
-    _Rule("", ("configmaps",), ("update",), (_ELECTION_CONFIGMAP,)),
+    # the mesh configuration; its name carries the revision
+    _Rule("", ("configmaps",), _FOLLOW),
+    # the lock of the leader election, which `create` above makes
+    _Rule("", ("configmaps",), ("get", "update"), (_ELECTION_CONFIGMAP,)),
 )
 
 
@@ -154,37 +192,55 @@ def differences(wanted: Json, live: Json | None) -> list[str]:
     return _differing(wanted, live, "")
 
 
+def rights(namespace: str) -> tuple[Right, ...]:
+    """Every right that istiod needs of a reader in ``namespace``, in the order of the roles."""
+    return tuple(
+        Right(verb, rule.group, resource, name, where)
+        for rules, where in ((_EVERYWHERE, None), (_IN_SYSTEM_NAMESPACE, namespace))
+        for rule in rules
+        for resource in rule.resources
+        for verb in rule.verbs
+        for name in rule.names or (None,)
+    )
+
+
+def unproven(everywhere: Json, here: Json, namespace: str) -> list[Right]:
+    """The rights that two SelfSubjectRulesReviews don't show.
+
+    ``here`` was asked in the reader's namespace, ``everywhere`` in one that doesn't exist: it shows what holds in all.
+    """
+    shown = {None: everywhere, namespace: here}
+    return [
+        right
+        for right in rights(namespace)
+        if not any(
+            _covers(rule, right) for rule in (shown[right.namespace].get("status") or {}).get("resourceRules") or []
+        )
+    ]
+
+
 def missing_rights(review: Json) -> list[str]:
-    """The rights that a SelfSubjectRulesReview (by the reader, in its namespace) doesn't show, as ``list pods``.
+    """The rights that one SelfSubjectRulesReview (by the reader, in its namespace) doesn't show, in words.
 
     A review that calls itself incomplete (an authoriser that can't list its rules) is no proof: then nothing is missed.
+    Rights that hold in its namespace only pass for such that hold everywhere; `unproven` is the stricter judge.
     """
-    status = review.get("status") or {}
-    granted = status.get("resourceRules") or []
-    if status.get("incomplete"):
+    if (review.get("status") or {}).get("incomplete"):
         return []
-    missed = []
-    for rule in (*_EVERYWHERE, *_IN_SYSTEM_NAMESPACE):
-        for resource in rule.resources:
-            for verb in rule.verbs:
-                for name in rule.names or (None,):
-                    if not any(_covers(each, rule.group, resource, verb, name) for each in granted):
-                        what = f"{resource}.{rule.group}" if rule.group else resource
-                        missed.append(f"{verb} {what}" + (f"/{name}" if name else ""))
-    return missed
+    return [str(right) for right in unproven(review, review, SYSTEM_NAMESPACE)]
 
 
-def _covers(granted: Json, group: str, resource: str, verb: str, name: str | None) -> bool:
+def _covers(granted: Json, right: Right) -> bool:
     def allows(key: str, value: str) -> bool:
         listed: Iterable[str] = granted.get(key) or []
         return value in listed or "*" in listed
 
     names = granted.get("resourceNames") or []
     return (
-        allows("verbs", verb)
-        and allows("apiGroups", group)
-        and allows("resources", resource)
-        and (not names or name in names)
+        allows("verbs", right.verb)
+        and allows("apiGroups", right.group)
+        and allows("resources", right.resource)
+        and (not names or right.name in names)
     )
 
 

@@ -11,6 +11,7 @@ what the objects mean.
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -166,9 +167,23 @@ class Client:
             raise
         return True
 
-    def logs(self, namespace: str, pod: str, container: str, *, tail: int = 20, previous: bool = False) -> str:
-        """The last ``tail`` lines of a container's log; ``previous`` asks for the one before its last restart."""
-        query = {"container": container, "tailLines": tail, "previous": previous}
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        tail: int = 20,
+        previous: bool = False,
+        since: float | None = None,
+    ) -> str:
+        """The last ``tail`` lines of a container's log, of the last ``since`` seconds only if given.
+
+        ``previous`` asks for the log before its last restart.
+        """
+        query: dict[str, Any] = {"container": container, "tailLines": tail, "previous": previous}
+        if since is not None:
+            query["sinceSeconds"] = max(1, math.ceil(since))
         raw = self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query, None, {"Accept": "*/*"})
         return raw.decode("utf-8", "replace")
 

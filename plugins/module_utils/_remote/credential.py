@@ -11,7 +11,8 @@ every replica of istiod seen with it; only then is the old token revoked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -23,10 +24,13 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYST
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Issue, Keep, Live, Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time
-from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Istiod, wait_for
+from ansible_collections.edge.mesh.plugins.module_utils._remote.endpoints import Counts, losses
+from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Istiod, Look, cure, wait_for
 from ansible_collections.edge.mesh.plugins.module_utils._remote.site import Issued, SiteSide, Survey
 
 __all__ = ["Primary", "PrimaryReport", "Report", "Settings", "present"]
+
+_RESTORED = 15.0  # seconds to see that istiod is back with what it had; it needs one or two
 
 Action = Literal["kept", "repaired", "created", "renewed"]
 
@@ -64,6 +68,7 @@ class PrimaryReport:
     action: Action = "kept"
     reasons: list[str] = field(default_factory=list)
     istiod: str = "not asked"
+    endpoints: int | None = None
     expires: float | None = None
     digest: str | None = None
     revoked: list[str] = field(default_factory=list)
@@ -102,7 +107,10 @@ def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[
 
     All primaries are served even if one fails; then MeshError says which failed and why.
     """
-    survey = site.survey()
+    path = secrets.path_of(wanted.cluster)
+    with ThreadPoolExecutor(len(primaries)) as pool:  # both sides are read at the same time
+        reads = [pool.submit(primary.api.get, path) for primary in primaries]
+        survey = site.survey()
     report = Report(reader=survey.reasons())
     if wanted.access.ca_pem is None:
         wanted = replace(wanted, access=replace(wanted.access, ca_pem=site.root_ca()))
@@ -111,9 +119,10 @@ def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[
     elif survey.live[0] is None and not site.has_namespace():
         report.warnings.append(f"the namespace {site.reader.namespace} doesn't exist yet at the site")
     failures = []
-    for primary in primaries:
+    for primary, read in zip(primaries, reads, strict=True):
         try:
-            report.primaries.append(_One(wanted, settings, site, survey, primary, time, report.warnings).serve())
+            one = _One(wanted, settings, site, survey, primary, time, report.warnings)
+            report.primaries.append(one.serve(read.result()))
         except MeshError as error:
             failures.append(error.at(primary.name))
     if len(failures) == 1 and len(primaries) == 1:
@@ -125,8 +134,8 @@ def present(wanted: Wanted, settings: Settings, site: SiteSide, primaries: list[
     return report
 
 
-class _Hung(MeshError):
-    """istiod's worker for remote secrets hangs: no secret, good or bad, is taken in until istiod is restarted."""
+class _Restart(MeshError):
+    """A replica of istiod that only a restart helps, whatever the remote secret holds: so the new one stays."""
 
 
 @dataclass
@@ -146,8 +155,8 @@ class _One:
         self.secret = f"{SYSTEM_NAMESPACE}/{secrets.name_of(self.wanted.cluster)}"
         self.address_warning: str | None = None
 
-    def serve(self) -> PrimaryReport:
-        found = self.primary.api.get(self.path)
+    def serve(self, found: Mapping[str, Any] | None) -> PrimaryReport:
+        """Do what has to be done; ``found`` is the primary's remote secret."""
         live = secrets.read(found, self.wanted.cluster) if found else None
         if live and live.others:
             others = ", ".join(live.others)
@@ -186,9 +195,9 @@ class _One:
             report.reasons += plan.repairs
         obsolete = self._obsolete(live.claims.secret if live.claims else None)
         if not self.settings.check_mode and report.action != "kept":
-            before = self._events()
+            before = self._look()
             self._write(live.text or "")
-            self._await(report, before)
+            self._await(report, before.events())
         elif not self.settings.check_mode and self.settings.wait:
             self._await(report, {})
         self._revoke(obsolete, report)
@@ -203,7 +212,7 @@ class _One:
         if self.settings.check_mode:
             return
         wanted = self.wanted
-        before = self._events()
+        before = self._look(endpoints=live is not None)
         issued = self.site.issue(wanted.cluster, self.primary.name, ttl=wanted.ttl, static=wanted.static)
         try:
             self._write(build(wanted.cluster, replace(wanted.access, token=issued.token)))
@@ -212,7 +221,8 @@ class _One:
                 self.site.revoke([issued.anchor])
             raise
         try:
-            self._await(report, before)
+            self._await(report, before.events())
+            self._compare(report, before.endpoints())
         except MeshError as error:
             raise self._undo(live, issued, error) from error
         self._record(issued, report)
@@ -228,20 +238,31 @@ class _One:
 
     def _undo(self, live: Live | None, issued: Issued, error: MeshError) -> MeshError:
         """Put back what was there, if that was any good; a first remote secret is removed again."""
-        if isinstance(error, _Hung):
+        if isinstance(error, _Restart):
             done = "the new remote secret stays, because nothing is wrong with it"
         elif live is None:
             self.primary.api.delete(self.path)
             self.site.revoke([issued.anchor])
             done = "the remote secret was removed again"
         elif self._still_good(live):
-            self._write(live.text or "")
+            done = self._put_back(live.text or "")
             self.site.revoke([issued.anchor])
-            done = "the former remote secret was put back"
         else:
             done = "the new remote secret was left there, because the former one was no better"
         why = "; ".join(each for each in (error.why, self.address_warning, done) if each)
         return MeshError(error.what, site=error.site, why=why, hint=error.hint)
+
+    def _put_back(self, text: str) -> str:
+        """Write the former kubeconfig again and see that istiod takes it; what was done and seen, in words."""
+        before = self.primary.istiod.look(events=True).events()
+        self._write(text)
+        waited = wait_for(
+            self.primary.istiod, self.wanted.cluster, self.secret, self.time, seconds=_RESTORED, before=before
+        )
+        if waited.state == "synced":
+            return "the former remote secret was put back and istiod is synced with it"
+        cured = f" ({cure(waited.pod)})" if waited.state == "hung" else ""
+        return f"the former remote secret was put back, but istiod isn't synced with it: {waited.why}{cured}"
 
     def _still_good(self, live: Live) -> bool:
         access = live.judged.access
@@ -251,9 +272,11 @@ class _One:
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
-    def _events(self) -> dict[str, int | None]:
-        """The replicas' event counts before a write: empty if nobody is going to wait."""
-        return self.primary.istiod.look(events=True).events() if self.settings.wait else {}
+    def _look(self, *, endpoints: bool = False) -> Look:
+        """The replicas before a write, with their counts: empty if nobody is going to wait."""
+        if not self.settings.wait:
+            return Look(())
+        return self.primary.istiod.look(events=True, endpoints_of=self.wanted.cluster if endpoints else None)
 
     def _write(self, text: str) -> None:
         self.primary.api.apply(self.path, secrets.body(self.wanted.cluster, text), force=True)
@@ -264,14 +287,29 @@ class _One:
         cluster, seconds = self.wanted.cluster, self.settings.seconds
         waited = wait_for(self.primary.istiod, cluster, self.secret, self.time, seconds=seconds, before=before)
         if waited.state == "hung":
-            raise _Hung(
-                f"istiod didn't take in the cluster {cluster}", why=waited.why, hint="restart istiod, run again"
+            raise _Restart(
+                f"istiod didn't take in the cluster {cluster}", why=waited.why, hint=f"{cure(waited.pod)}, run again"
             )
         if waited.state == "failed":
             raise MeshError(f"istiod didn't sync the cluster {cluster} within {seconds:.0f} s", why=waited.why)
         report.istiod = waited.state
         if waited.state == "not installed" and report.changed:
             report.reasons.append("istiod isn't installed yet, so nobody was waited for")
+
+    def _compare(self, report: PrimaryReport, before: dict[str, Counts | None]) -> None:
+        """See that no replica has lost the site's endpoints over the change."""
+        if not self.settings.wait or report.istiod != "synced":
+            return
+        istiod, cluster = self.primary.istiod, self.wanted.cluster
+        lost, report.endpoints = losses(
+            before, lambda: istiod.look(endpoints_of=cluster).endpoints(), self.site.has_endpoints, self.time
+        )
+        if lost:
+            raise _Restart(
+                "istiod lost endpoints of the site when its credential changed",
+                why=f"{lost.pod} has none of {lost.service} any more, one of {lost.count} services (istio#61043)",
+                hint=f"{cure(lost.pod)}, run again",
+            )
 
     def _obsolete(self, current: str | None) -> list[str]:
         """Secrets at the site that hold this primary's former tokens."""

@@ -11,6 +11,7 @@ count of secret events in the replica's metrics is taken before the write and mu
 The one worker that takes in remote secrets can hang (seen in the 1.32 development tree, when a cluster is removed whose
 credential had been bad for a while): events are then counted, but nothing follows. It shows in the count of managed
 clusters, which the worker writes at the end of each piece of work, and which then differs from `clusterz` for good.
+Only a restart of that replica cures it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from typing import Any, Literal, Protocol
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time, until
+from ansible_collections.edge.mesh.plugins.module_utils._remote.endpoints import Counts, parse
 
-__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "Waited", "hanging", "verdict", "wait_for"]
+__all__ = ["Istiod", "IstiodPods", "Look", "Replica", "Seen", "Waited", "cure", "hanging", "verdict", "wait_for"]
 
 _DEBUG_PORT = 15014
 _EVENTS_METRIC = "remote_cluster_secret_events_total"
@@ -39,14 +41,16 @@ _SETTLED = 3.0  # seconds of steady `synced` that count as proof where the repli
 class Seen:
     """What a replica says: state and Secret ("namespace/name") by remote cluster, and its count of secret events.
 
-    ``managed`` is the number of remote clusters that its worker has taken in. ``error`` says why it couldn't be asked;
-    then the rest is empty. Counts are None if they weren't asked for or aren't kept.
+    ``managed`` is the number of remote clusters that its worker has taken in, ``endpoints`` those of one cluster by
+    service. ``error`` says why it couldn't be asked; then the rest is empty. Counts are None if they weren't asked for
+    or aren't kept.
     """
 
     clusters: Mapping[str, tuple[str, str]]
     events: int | None = None
     managed: int | None = None
     error: str | None = None
+    endpoints: Counts | None = None
 
     @property
     def behind(self) -> bool:
@@ -78,23 +82,33 @@ class Look:
         """The count of secret events by pod."""
         return {each.pod: each.seen.events for each in self.replicas}
 
+    def endpoints(self) -> dict[str, Counts | None]:
+        """The endpoints that were asked for, by pod."""
+        return {each.pod: each.seen.endpoints for each in self.replicas}
+
 
 @dataclass(frozen=True)
 class Waited:
-    """How waiting ended; ``why`` says in one line what stood in the way, if it failed."""
+    """How waiting ended; ``why`` says in one line what stood in the way if it failed, ``pod`` which replica hangs."""
 
     state: Literal["synced", "not installed", "failed", "hung"]
     why: str = ""
+    pod: str = ""
+
+
+def cure(pod: str) -> str:
+    """What a person does about a replica that only a restart can help; its Deployment makes another one."""
+    return f"restart it (kubectl -n {SYSTEM_NAMESPACE} delete pod {pod})"
 
 
 class Istiod(Protocol):
     """The istiod of one primary."""
 
-    def look(self, *, events: bool = False) -> Look:
-        """Ask every replica; ``events`` also takes the counts, which costs a second request each."""
+    def look(self, *, events: bool = False, endpoints_of: str | None = None) -> Look:
+        """Ask every replica; ``events`` also takes the counts, ``endpoints_of`` those of a cluster's endpoints."""
 
-    def reason(self, pod: str, cluster: str) -> str | None:
-        """What the replica's log says of the cluster, in one line."""
+    def reason(self, pod: str, cluster: str, seconds: float) -> str | None:
+        """What the replica's log of the last ``seconds`` says of the cluster, in one line."""
 
 
 class IstiodPods:
@@ -103,7 +117,7 @@ class IstiodPods:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def look(self, *, events: bool = False) -> Look:
+    def look(self, *, events: bool = False, endpoints_of: str | None = None) -> Look:
         pods = self._api.list(f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods", labelSelector="app=istiod")
         replicas = []
         for pod in pods:
@@ -112,31 +126,33 @@ class IstiodPods:
                 continue
             name = str(pod["metadata"]["name"])
             ready = _is_ready(pod)
-            seen = self._ask(name, events) if ready else Seen({}, error="it isn't ready")
+            seen = self._ask(name, events, endpoints_of) if ready else Seen({}, error="it isn't ready")
             replicas.append(Replica(name, ready, seen))
         return Look(tuple(replicas))
 
-    def reason(self, pod: str, cluster: str) -> str | None:
+    def reason(self, pod: str, cluster: str, seconds: float) -> str | None:
         try:
-            lines = self._api.logs(SYSTEM_NAMESPACE, pod, "discovery", tail=300).splitlines()
+            lines = self._api.logs(SYSTEM_NAMESPACE, pod, "discovery", tail=300, since=seconds).splitlines()
         except MeshError:
             return None
         return reason_in(lines, cluster)
 
-    def _ask(self, pod: str, events: bool) -> Seen:
+    def _ask(self, pod: str, events: bool, endpoints_of: str | None) -> Seen:
         try:
             with self._api.portforward(SYSTEM_NAMESPACE, pod, _DEBUG_PORT) as (host, port):
                 connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
                 try:
                     clusters = parse_clusterz(_fetch(connection, "/debug/clusterz"))
                     page = _fetch(connection, "/metrics").decode("utf-8", "replace") if events else ""
+                    shards = _fetch(connection, "/debug/endpointShardz") if endpoints_of else b"{}"
+                    endpoints = parse(shards, endpoints_of) if endpoints_of else None
                 finally:
                     connection.close()
         except MeshError as error:
             return Seen({}, error=error.why or error.what)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Seen({}, error=f"its debug API on port {_DEBUG_PORT} didn't answer: {type(error).__name__} {error}")
-        return Seen(clusters, count(page, _EVENTS_METRIC), count(page, _MANAGED_METRIC))
+        return Seen(clusters, count(page, _EVENTS_METRIC), count(page, _MANAGED_METRIC), endpoints=endpoints)
 
 
 def parse_clusterz(answer: bytes) -> dict[str, tuple[str, str]]:
@@ -188,7 +204,8 @@ def wait_for(
     istiod: Istiod, cluster: str, secret: str, time: Time, *, seconds: float, before: Mapping[str, int | None]
 ) -> Waited:
     """Wait for at most ``seconds`` until every replica has synced the cluster from ``secret`` ("namespace/name")."""
-    end = time.clock() + seconds
+    started = time.clock()
+    end = started + seconds
     steady_since: float | None = None
     behind_since: float | None = None
     doubtful = False
@@ -210,9 +227,13 @@ def wait_for(
         behind = [each.pod for each in look.replicas if each.seen.behind]
         behind_since = _since(behind_since, behind, time)
         if behind_since is not None and time.clock() - behind_since >= _HUNG:
-            return Waited("hung", f"the worker of {behind[0]} hangs and takes in no remote secret any more")
+            why = f"the worker of {behind[0]} hangs and takes in no remote secret any more"
+            return Waited("hung", why, behind[0])
         if time.clock() >= end:
-            return Waited("failed", _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough"))
+            return Waited(
+                "failed",
+                _with_reason(istiod, look, cluster, why or "it wasn't steady for long enough", time.clock() - started),
+            )
         time.sleep(0.1)
 
 
@@ -234,9 +255,10 @@ def _since(before: float | None, condition: object, time: Time) -> float | None:
     return time.clock() if before is None else before
 
 
-def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str) -> str:
+def _with_reason(istiod: Istiod, look: Look, cluster: str, why: str, seconds: float) -> str:
+    """What stood in the way, and what the log says of it since the wait began: older lines are of other credentials."""
     for replica in look.replicas:
-        reason = istiod.reason(replica.pod, cluster) if replica.pod in why else None
+        reason = istiod.reason(replica.pod, cluster, seconds) if replica.pod in why else None
         if reason:
             return f"{why}; its log says: {reason}"
     return why

@@ -21,7 +21,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYST
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time, until
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary
-from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import hanging
+from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import cure, hanging
 from ansible_collections.edge.mesh.plugins.module_utils._remote.site import SiteSide
 
 __all__ = ["Removal", "absent"]
@@ -31,7 +31,10 @@ _FORGET_SECONDS = 10.0
 
 @dataclass
 class Removal:
-    """What was (or would be) removed and what had to stay, a line each; ``primaries`` is the action at each."""
+    """What was (or would be) removed and what had to stay, a line each; ``primaries`` is the action at each.
+
+    ``revoked`` are the digests of the tokens that the site's API was seen to reject.
+    """
 
     done: list[str] = field(default_factory=list)
     remaining: list[str] = field(default_factory=list)
@@ -121,7 +124,7 @@ def _lasting(cluster: str, primary: Primary, time: Time) -> list[str]:
     hung = hanging(primary.istiod, time)
     if hung is None:
         return []
-    return [f"{primary.name}: the worker of {hung} hangs and takes in no remote secret any more; restart istiod"]
+    return [f"{primary.name}: the worker of {hung} hangs and takes in no remote secret any more; {cure(hung)}"]
 
 
 def _clean_site(
@@ -152,4 +155,5 @@ def _clean_site(
                 removal.revoked.append(tokens.digest(token))
             else:
                 removal.warnings.append(f"the site's API still takes the token {tokens.digest(token)}")
+                removal.remaining.append(f"the token {tokens.digest(token)} of {cluster}")
     return "cleaned"

@@ -22,7 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret imp
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint, load
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
-from ansible_collections.edge.mesh.plugins.module_utils._remote import address, credential, removal
+from ansible_collections.edge.mesh.plugins.module_utils._remote import address, credential
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary, Report, Settings
 from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import Istiod, IstiodPods
@@ -153,6 +153,10 @@ class _Work:
         return self._served(report, site)
 
     def absent(self) -> Served:
+        from ansible_collections.edge.mesh.plugins.module_utils._remote import (
+            removal,
+        )  # compiled only where it's needed
+
         request = self.request
         sides: list[Primary | tuple[str, MeshError]] = []
         for given in request.primaries:
@@ -176,6 +180,7 @@ class _Work:
             "token_digest": None,
             "primaries": primaries,
             "remaining": gone.remaining,
+            "revoked": gone.revoked,
             "requests": self._requests(site),
         }
         diff = {"before": "".join(f"{line}\n" for line in gone.done), "after": ""}
@@ -188,10 +193,11 @@ class _Work:
             "expires_at": tokens.rfc3339(first.expires) if first else None,
             "token_digest": first.digest if first else None,
             "primaries": [
-                _status(each.name, each.action, each.reasons, each.istiod, each.expires, each.digest)
+                _status(each.name, each.action, each.reasons, each.istiod, each.endpoints, each.expires, each.digest)
                 for each in report.primaries
             ],
             "remaining": [],
+            "revoked": [],
             "requests": self._requests(site),
         }
         before = {each.name: each.before for each in report.primaries}
@@ -257,6 +263,7 @@ def _status(
     action: str,
     reasons: list[str] | None = None,
     istiod: str = "not asked",
+    endpoints: int | None = None,
     expires: float | None = None,
     digest: str | None = None,
 ) -> dict[str, Any]:
@@ -266,6 +273,7 @@ def _status(
         "action": action,
         "reasons": reasons or [],
         "istiod": istiod,
+        "endpoints": endpoints,
         "expires_at": tokens.rfc3339(expires),
         "token_digest": digest,
     }

@@ -26,6 +26,12 @@ __all__ = ["Issued", "Probe", "SiteSide", "Survey"]
 Json = Mapping[str, Any]
 
 _RIGHTS_SECONDS = 10.0  # the API server's authoriser sees a new role binding after a moment
+_CONNECTIONS = 3
+_AT_ONCE = 8  # reviews
+_NAMED = 8  # missing rights in a message
+_RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_NOWHERE = "edge-mesh.nowhere"  # no namespace can have that name, so only what holds in all of them is shown
 _DEAD_SECONDS = 25.0  # the API server remembers an accepted token for about ten seconds
 
 
@@ -92,9 +98,9 @@ class SiteSide:
         return f"/api/v1/namespaces/{self.reader.namespace}/secrets"
 
     def survey(self) -> Survey:
-        """Read the reader's objects and its anchors, all at once."""
+        """Read the reader's objects and its anchors, a few at a time: a connection costs more than a request."""
         wanted = readers.objects(self.reader)
-        with ThreadPoolExecutor(len(wanted) + 1) as pool:
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
             anchors = pool.submit(self._api.list, self._secrets, labelSelector=_selector())
             live = list(pool.map(lambda body: self._api.get(readers.path_of(body)), wanted))
         wanted = [_adopting(body, found) for body, found in zip(wanted, live, strict=True)]
@@ -140,16 +146,22 @@ class SiteSide:
         for name in anchors:
             self._api.delete(f"{self._secrets}/{name}")
 
-    def probe(self, token: str) -> Probe:
-        """Ask the site's API, with the token itself, whether it takes it and what it may do."""
-        question = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectRulesReview",
-            "spec": {"namespace": self.reader.namespace},
-        }
+    def probe(self, token: str, *, hasty: bool = False) -> Probe:
+        """Ask the site's API, with the token itself, whether it takes it and what it may do.
+
+        Two SelfSubjectRulesReviews show all rights at once. What they don't show, because an authoriser can't list its
+        rules or because it isn't granted, is asked for one by one: only a SelfSubjectAccessReview can tell. ``hasty``
+        leaves that out where the list is complete.
+        """
         with self._connect(token) as api:
             try:
-                answer = api.create("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", question)
+                everywhere, here = (api.create(_RULES, _rules_of(name)) for name in (_NOWHERE, self.reader.namespace))
+                doubtful = readers.unproven(everywhere, here, self.reader.namespace)
+                complete = not any((each.get("status") or {}).get("incomplete") for each in (everywhere, here))
+                if doubtful and not (hasty and complete):
+                    with ThreadPoolExecutor(_AT_ONCE) as pool:
+                        allowed = pool.map(lambda right: _allows(api.create(_ACCESS, right.as_review())), doubtful)
+                        doubtful = [right for right, granted in zip(doubtful, allowed, strict=True) if not granted]
             except ApiError as error:
                 if error.status == 401:
                     return Probe(accepted=False)
@@ -158,7 +170,16 @@ class SiteSide:
                 return Probe(accepted=True)
             finally:
                 self.requests += api.requests
-        return Probe(accepted=True, missing=tuple(readers.missing_rights(answer)))
+        return Probe(accepted=True, missing=tuple(map(str, doubtful)))
+
+    def has_endpoints(self, namespace: str, service: str) -> bool:
+        """Whether a Service of the site has endpoints that are ready."""
+        slices = self._api.list(
+            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
+            labelSelector=f"kubernetes.io/service-name={service}",
+        )
+        conditions = [each.get("conditions") or {} for found in slices for each in found.get("endpoints") or []]
+        return any(each.get("ready") is not False for each in conditions)
 
     def is_dead(self, token: str) -> bool:
         """Wait until the API rejects the token; False if it still takes it after some 25 seconds."""
@@ -218,17 +239,18 @@ class SiteSide:
     def _check_rights(self, token: str) -> None:
         last: list[Probe] = []
 
-        def granted() -> bool:
-            last[:] = [self.probe(token)]
+        def granted(*, hasty: bool = True) -> bool:
+            last[:] = [self.probe(token, hasty=hasty)]
             return last[0].accepted and not last[0].missing
 
-        if until(granted, self._time, seconds=_RIGHTS_SECONDS):
+        if until(granted, self._time, seconds=_RIGHTS_SECONDS) or granted(hasty=False):
             return
         if not last[0].accepted:
             raise MeshError("the site's API rejects the token that it has just issued", site=self._api.site)
         raise MeshError(
-            "the reader lacks rights that istiod needs", site=self._api.site, why=", ".join(last[0].missing[:8])
-        )
+            "the reader lacks rights that istiod needs", site=self._api.site, why=_shown(last[0].missing),
+            hint="an authoriser beside RBAC takes them away, or denies them to new accounts; ask who runs the cluster",
+        )  # fmt: skip
 
 
 def _adopting(body: dict[str, Any], live: Json | None) -> dict[str, Any]:
@@ -237,6 +259,23 @@ def _adopting(body: dict[str, Any], live: Json | None) -> dict[str, Any]:
         return body
     labels = {**body["metadata"]["labels"], ownership.ORIGIN: "adopted"}
     return {**body, "metadata": {**body["metadata"], "labels": labels}}
+
+
+def _rules_of(namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+
+
+def _allows(review: Json) -> bool:
+    return bool((review.get("status") or {}).get("allowed"))
+
+
+def _shown(missing: tuple[str, ...]) -> str:
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return ", ".join(missing[:_NAMED]) + more
 
 
 def _selector() -> str:

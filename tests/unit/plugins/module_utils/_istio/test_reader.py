@@ -79,7 +79,38 @@ def test_missing_rights_are_named():
     rules[0]["verbs"].remove("watch")
     rules[0]["resources"].remove("pods")
     missed = reader.missing_rights({"status": {"resourceRules": rules}})
-    assert missed[:3] == ["watch namespaces", "watch nodes", "get pods"]
+    assert missed == ["watch nodes", "list pods", "watch pods", "watch services"]
+
+
+def test_a_right_that_holds_in_one_namespace_only_isnt_taken_for_one_that_holds_everywhere():
+    everywhere = {"status": {"resourceRules": OBJECTS[1]["rules"]}}
+    here = {"status": {"resourceRules": RULES}}
+    assert reader.unproven(everywhere, here, "istio-system") == []
+    nothing = {"status": {"resourceRules": []}}
+    assert reader.unproven(nothing, here, "istio-system") == [
+        right for right in reader.rights("istio-system") if right.namespace is None
+    ]
+    assert [str(right) for right in reader.unproven(everywhere, everywhere, "istio-system")] == [
+        "list configmaps in istio-system",
+        "watch configmaps in istio-system",
+        "get configmaps/istio-namespace-controller-election in istio-system",
+        "update configmaps/istio-namespace-controller-election in istio-system",
+    ]
+
+
+def test_a_right_is_asked_for_as_the_api_wants_it():
+    named = [right for right in reader.rights("istio-system") if right.namespace and right.verb == "update"]
+    assert [right.as_review()["spec"] for right in named] == [
+        {
+            "resourceAttributes": {
+                "verb": "update", "group": "", "resource": "configmaps", "namespace": "istio-system",
+                "name": "istio-namespace-controller-election",
+            }
+        }
+    ]  # fmt: skip
+    assert reader.rights("istio-system")[0].as_review()["spec"] == {
+        "resourceAttributes": {"verb": "list", "group": "", "resource": "nodes"}
+    }
 
 
 def test_an_administrators_rights_are_enough():

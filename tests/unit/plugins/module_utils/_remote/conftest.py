@@ -33,7 +33,11 @@ SITE_URL = "https://192.0.2.20:6443"
 HUB_URL = "https://192.0.2.10:6443"
 REMOTE_SECRET = "/api/v1/namespaces/istio-system/secrets/istio-remote-secret-paris"
 SECRETS = "/api/v1/namespaces/istio-system/secrets"
-RULES_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+RULES_REVIEW = f"{AUTHORIZATION}/selfsubjectrulesreviews"
+ACCESS_REVIEW = f"{AUTHORIZATION}/selfsubjectaccessreviews"
+SERVICE = ("sample", "web.sample.svc.cluster.local")
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/sample/endpointslices"
 
 
 @dataclass
@@ -61,6 +65,8 @@ class FakeCluster:
     writes: list = field(default_factory=list)
     longest_ttl: float = 1e9
     denied: set = field(default_factory=set)  # verbs that an authoriser beside RBAC takes away
+    granted: set = field(default_factory=set)  # verbs that it grants without listing its rules
+    listable: bool = True  # whether all authorisers can list their rules
     down: bool = False
     controller: bool = True  # fills the Secrets of static tokens
     cache_until: dict = field(default_factory=dict)  # token: until when its rejection isn't noticed
@@ -68,6 +74,13 @@ class FakeCluster:
 
     def add_namespace(self, name, **metadata):
         self.objects[f"/api/v1/namespaces/{name}"] = {"kind": "Namespace", "metadata": {"name": name, **metadata}}
+
+    def add_slice(self, *, ready=True):
+        """The endpoints of the service that the fake istiod knows."""
+        self.objects[f"{SLICES}/web-1"] = {
+            "metadata": {"name": "web-1", "namespace": "sample", "labels": {"kubernetes.io/service-name": "web"}},
+            "endpoints": [{"conditions": {"ready": ready}}],
+        }
 
     def names(self, path):
         return sorted(each.rsplit("/", 1)[1] for each in self.objects if each.startswith(path + "/"))
@@ -96,10 +109,27 @@ class FakeCluster:
         alive = secret is not None and (bound is None or secret["metadata"]["uid"] == bound["uid"])
         return alive and claims.get("exp", 1e12) > self.clock.at
 
-    def rules(self):
-        """What the roles that are there allow their subjects, as a rules review tells it."""
-        found = [rule for body in self.objects.values() for rule in body.get("rules", [])]
+    def rules(self, namespace):
+        """What the roles that are there allow their subjects in a namespace, as a rules review tells it."""
+        found = [
+            rule
+            for body in self.objects.values()
+            if body.get("metadata", {}).get("namespace") in (None, namespace)
+            for rule in body.get("rules", [])
+        ]
         return [{**rule, "verbs": [verb for verb in rule["verbs"] if verb not in self.denied]} for rule in found]
+
+    def allows(self, asked):
+        """What an access review answers."""
+        if asked["verb"] in self.granted:
+            return True
+        return any(
+            asked["verb"] in rule["verbs"]
+            and asked["group"] in rule["apiGroups"]
+            and asked["resource"] in rule["resources"]
+            and ("resourceNames" not in rule or asked.get("name") in rule["resourceNames"])
+            for rule in self.rules(asked.get("namespace"))
+        )
 
 
 @dataclass
@@ -123,7 +153,7 @@ class FakeApi:
             raise ApiError(f"{verb} {path} failed", status=0, reason="Refused", why="connection refused")
         if self.token is not None and not self.cluster.takes(self.token):
             raise ApiError(f"{verb} {path} failed with 401", status=401, reason="Unauthorized", site=self.site)
-        if verb not in ("get", "list") and path != RULES_REVIEW:
+        if verb not in ("get", "list") and not path.startswith(AUTHORIZATION):
             self.cluster.writes.append((verb, path))
 
     def get(self, path, **query):
@@ -142,7 +172,10 @@ class FakeApi:
     def create(self, path, body, **query):
         self._request("create", path)
         if path == RULES_REVIEW:
-            return {"status": {"resourceRules": self.cluster.rules()}}
+            rules = self.cluster.rules(body["spec"]["namespace"])
+            return {"status": {"resourceRules": rules, "incomplete": not self.cluster.listable}}
+        if path == ACCESS_REVIEW:
+            return {"status": {"allowed": self.cluster.allows(body["spec"]["resourceAttributes"])}}
         if path.endswith("/token"):
             return self._token_request(path, body)
         made = copy.deepcopy(dict(body))
@@ -189,7 +222,7 @@ class FakeApi:
     def portforward(self, namespace, pod, port):
         raise MeshError("no port forward here")
 
-    def logs(self, namespace, pod, container, *, tail=20):
+    def logs(self, namespace, pod, container, *, tail=20, since=None):
         self._request("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log")
         return ""
 
@@ -218,16 +251,34 @@ class FakeIstiod:
     hung: bool = False  # its worker takes in nothing any more
     forgets: bool = True
     known: bool = False
+    loses: set = field(default_factory=set)  # replicas that lose all endpoints with the next new credential
+    blinks: float = 0  # seconds for which endpoints are away after a new credential
+    written: float = 0
+    credentials: set = field(default_factory=set)
 
-    def look(self, *, events=False):
+    def endpoints(self, pod):
+        """What the replica has of the site's service."""
+        secret = self.hub.objects.get(REMOTE_SECRET)
+        if secret is None:
+            return {}
+        if secret["data"]["paris"] not in self.credentials:
+            self.credentials.add(secret["data"]["paris"])
+            self.written = self.site.clock.at
+        lost = len(self.credentials) > 1 and pod in self.loses
+        away = len(self.credentials) > 1 and self.site.clock.at - self.written < self.blinks
+        return {} if lost or away else {SERVICE: 2}
+
+    def look(self, *, events=False, endpoints_of=None):
         self.looks += 1
         writes = len([each for each in self.hub.writes if each[1] == REMOTE_SECRET])
         replicas = []
         for pod in self.pods:
             clusters = {"hub": ("synced", "")} if self.hung else self._clusters()
             managed = 1 if self.hung else len(clusters) - 1
-            seen = Seen(clusters, 0 if pod in self.stuck else writes, managed)
-            replicas.append(Replica(pod, True, seen if events and self.counts else Seen(clusters)))
+            endpoints = self.endpoints(pod) if endpoints_of == "paris" else None
+            seen = Seen(clusters, 0 if pod in self.stuck else writes, managed, endpoints=endpoints)
+            bare = Seen(clusters, endpoints=endpoints)
+            replicas.append(Replica(pod, True, seen if events and self.counts else bare))
         return Look(tuple(replicas))
 
     def _clusters(self):
@@ -243,7 +294,7 @@ class FakeIstiod:
         state = self.blind or ("synced" if good else "timeout")
         return {**own, "paris": (state, "istio-system/istio-remote-secret-paris")}
 
-    def reason(self, pod, cluster):
+    def reason(self, pod, cluster, seconds):
         return "error failed to list *v1.Pod" if self.blind else None
 
 

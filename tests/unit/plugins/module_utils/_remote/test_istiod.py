@@ -49,7 +49,7 @@ def pod(name, *, ready=True, **metadata):
 @pytest.fixture
 def debug_api():
     """A debug API on loopback; ``pages`` are its answers by path."""
-    pages = {"/debug/clusterz": (200, CLUSTERZ), "/metrics": (200, METRICS)}
+    pages = {"/debug/clusterz": (200, CLUSTERZ), "/metrics": (200, METRICS), "/debug/endpointShardz": (200, b"{}")}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -91,7 +91,8 @@ class Api:
             raise MeshError("GET failed", why="no route")
         yield self.address
 
-    def logs(self, namespace, pod, container, *, tail):
+    def logs(self, namespace, pod, container, *, tail, since):
+        assert since == 7
         if not self.log:
             raise MeshError("GET failed with 403")
         return self.log
@@ -105,6 +106,15 @@ def test_every_replica_is_asked_for_clusters_and_counts(debug_api):
     assert not found.replicas[0].seen.behind
     assert found.events() == {"a": 5, "b": 5}
     assert IstiodPods(api).look().replicas[0].seen.events is None
+
+
+def test_every_replica_tells_a_clusters_endpoints_if_it_is_asked(debug_api):
+    shards = {"web.sample.svc.cluster.local": {"sample": {"Shards": {"Kubernetes/paris": [{}, {}]}}}}
+    debug_api.pages["/debug/endpointShardz"] = (200, json.dumps(shards).encode())
+    api = Api(debug_api.address, [pod("a"), pod("coming", ready=False)])
+    found = IstiodPods(api).look(endpoints_of="paris")
+    assert found.endpoints() == {"a": {("sample", "web.sample.svc.cluster.local"): 2}, "coming": None}
+    assert IstiodPods(api).look().endpoints() == {"a": None, "coming": None}
 
 
 def test_pods_that_are_going_dont_count_and_pods_that_arent_ready_do(debug_api):
@@ -122,11 +132,13 @@ def test_pods_that_are_going_dont_count_and_pods_that_arent_ready_do(debug_api):
         ("/debug/clusterz", (200, b"{}"), "the answer isn't a list of clusters"),
         ("/debug/clusterz", (200, b"<html>"), "its debug API on port 15014 didn't answer"),
         ("/metrics", (500, b""), "/metrics was answered with status 500"),
+        ("/debug/endpointShardz", (404, b""), "/debug/endpointShardz was answered with status 404"),
+        ("/debug/endpointShardz", (200, b"[]"), "the answer isn't a table of services"),
     ],
 )
 def test_a_replica_that_answers_badly_is_an_error_of_that_replica(debug_api, path, answer, error):
     debug_api.pages[path] = answer
-    (replica,) = IstiodPods(Api(debug_api.address, [pod("a")])).look(events=True).replicas
+    (replica,) = IstiodPods(Api(debug_api.address, [pod("a")])).look(events=True, endpoints_of="paris").replicas
     assert error in replica.seen.error
 
 
@@ -141,11 +153,11 @@ def test_no_pods_mean_that_istiod_isnt_installed(debug_api):
 
 def test_the_log_tells_the_reason_if_it_can_be_read(debug_api):
     log = "info paris starts\nerror  failed to list *v1.Pod in paris: forbidden\nerror in oslo\ninfo paris goes on"
-    assert IstiodPods(Api(debug_api.address, [], log)).reason("a", "paris") == (
+    assert IstiodPods(Api(debug_api.address, [], log)).reason("a", "paris", 7) == (
         "error failed to list *v1.Pod in paris: forbidden"
     )
-    assert IstiodPods(Api(debug_api.address, [], "info")).reason("a", "paris") is None
-    assert IstiodPods(Api(debug_api.address, [])).reason("a", "paris") is None
+    assert IstiodPods(Api(debug_api.address, [], "info")).reason("a", "paris", 7) is None
+    assert IstiodPods(Api(debug_api.address, [])).reason("a", "paris", 7) is None
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,7 @@ def test_a_token_that_never_dies_is_told(joined):
     gone = absent(joined)
     assert gone.revoked == []
     assert gone.warnings[0].startswith("the site's API still takes the token sha256:")
+    assert gone.remaining == [f"the token {credential.tokens.digest(token)} of paris"]
 
 
 def test_an_istiod_that_doesnt_forget_is_told(joined):
@@ -139,6 +140,6 @@ def test_an_istiod_that_doesnt_forget_is_told(joined):
 
 def test_an_istiod_whose_worker_hangs_is_told(joined):
     joined.istiod.hung = True
-    assert absent(joined).warnings == [
-        "hub: the worker of istiod-a hangs and takes in no remote secret any more; restart istiod"
-    ]
+    (told,) = absent(joined).warnings
+    assert told.startswith("hub: the worker of istiod-a hangs and takes in no remote secret any more; restart it")
+    assert told.endswith("(kubectl -n istio-system delete pod istiod-a)")

@@ -21,6 +21,7 @@ SLICES = [{"ports": [{"name": "https", "port": 6443}], "endpoints": [{"addresses
         ("https://127.8.9.1:6443", True),
         ("https://[::1]:6443", True),
         ("https://localhost:6443", True),
+        ("https://0.0.0.0:6443", True),
         ("https://api.localhost", True),
         ("https://192.0.2.1:6443", False),
         ("https://localhost.example.org", False),
