@@ -106,7 +106,9 @@ def api_address_wrong(place: Place) -> Undo:
     wrong = text.replace(server, f"{server.partition('server:')[0]}server: https://{_NOWHERE}:6443")
     new = base64.b64encode(wrong.encode()).decode()
     place.patch(*place.remote_secret, at=place.primary, kind="merge", merge={"data": {place.site: new}})
-    return lambda: place.patch(*place.remote_secret, at=place.primary, kind="merge", merge={"data": {place.site: value}})
+    return lambda: place.patch(
+        *place.remote_secret, at=place.primary, kind="merge", merge={"data": {place.site: value}}
+    )
 
 
 def token_revoked(place: Place) -> Undo:
@@ -128,7 +130,9 @@ def _without_update(place: Place, resource: str) -> Undo:
     """Take istiod's right to update a resource at the site, so that it can't mend what is broken next."""
     rules = place.read(*_ROLE)["rules"]
     less = [
-        {**rule, "verbs": [verb for verb in rule["verbs"] if verb != "update"]} if resource in rule["resources"] else rule
+        {**rule, "verbs": [verb for verb in rule["verbs"] if verb != "update"]}
+        if resource in rule["resources"]
+        else rule
         for rule in rules
     ]
     place.patch(*_ROLE, kind="merge", merge={"rules": less})

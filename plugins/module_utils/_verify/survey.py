@@ -36,6 +36,7 @@ __all__ = ["CHECKS_OF", "World", "resolve", "survey"]
 CHECKS_OF: Mapping[str, tuple[str, ...]] = {
     "edge": (
         "site.no-control-plane",
+        "input.namespace",
         "input.webhook",
         "input.reader",
         "input.trust",
@@ -43,7 +44,7 @@ CHECKS_OF: Mapping[str, tuple[str, ...]] = {
         "gateway.ready",
         "gateway.address",
     ),
-    "primary": ("input.trust", "gateway.ready", "gateway.address"),
+    "primary": ("input.namespace", "input.trust", "gateway.ready", "gateway.address"),
 }
 
 _SYSTEM = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}"
@@ -212,6 +213,7 @@ class _Asker:
         self._end = end
         self._checks: Mapping[str, Callable[[], Finding]] = {
             "site.no-control-plane": self._no_control_plane,
+            "input.namespace": self._namespace,
             "input.webhook": self._webhook,
             "input.reader": self._reader,
             "input.trust": self._trust,
@@ -231,6 +233,12 @@ class _Asker:
 
     def _no_control_plane(self) -> Finding:
         return running.no_control_plane(self._view.list("/api/v1/pods"))
+
+    def _namespace(self) -> Finding:
+        listed = self._view.list("/api/v1/namespaces")
+        own = next((item for item in listed if item["metadata"]["name"] == SYSTEM_NAMESPACE), None)
+        primary = self._site.primary if self._site.role == "edge" else None
+        return inputs.namespace(own, network=self._site.network, primary=primary)
 
     def _webhook(self) -> Finding:
         return inputs.webhook(
