@@ -2,21 +2,23 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be wrong with a mesh, and the checks that must say so: one table, broken for real on the lab.
+"""How a mesh is broken for real: each function breaks one thing at a site and returns how it is put back.
 
-`test_fault_table.py` breaks and asks; `docs_page.py` makes the troubleshooting page of the same table. A fault is one
-function below: it breaks something at a site and returns how it is put back.
+`fault_table.py` says which checks must turn, `test_fault_table.py` breaks and asks. kubectl does the breaking, which
+shares no code with the collection.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from tests.lab.lab import Lab
+from tests.lab.asking import Mesh
+from tests.lab.lab import docker
+from tests.lab.outage import DROP
 
 SYSTEM = "istio-system"
 _INJECTOR = ("mutatingwebhookconfiguration", "istio-sidecar-injector")
@@ -32,15 +34,19 @@ Undo = Callable[[], object]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a fault is made: a site of a lab and the site of its primary."""
+    """Where a fault is made: a site of a mesh."""
 
-    lab: Lab
+    mesh: Mesh
     site: str
-    primary: str
+
+    @property
+    def primary(self) -> str:
+        """The site's primary."""
+        return self.mesh.primary
 
     def kubectl(self, *arguments: str, at: str | None = None, stdin: str | None = None) -> str:
         """kubectl at the site, or ``at`` another."""
-        return self.lab.kubectl(at or self.site, *arguments, stdin=stdin)
+        return self.mesh.lab.kubectl(at or self.site, *arguments, stdin=stdin)
 
     def patch(self, *what: str, at: str | None = None, kind: str = "json", **patch: Any) -> None:
         """A change by hand: ``ops`` of a JSON patch, or ``merge`` with ``kind="merge"``."""
@@ -56,23 +62,6 @@ class Place:
     def remote_secret(self) -> tuple[str, ...]:
         """The site's remote secret, at its primary."""
         return ("secret", f"istio-remote-secret-{self.site}", "-n", SYSTEM)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One row: what is broken (``broken``, for people), how, and the verdicts that must turn.
-
-    ``turns`` are those of the site, ``elsewhere`` those of every other site of the mesh; what isn't named stays ok.
-    ``mend`` says what puts it right. A fault ``of_the_primary`` is made there.
-    """
-
-    name: str
-    broken: str
-    make: Callable[[Place], Undo]
-    turns: Mapping[str, str]
-    mend: str
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
-    of_the_primary: bool = False
 
 
 def _without_server_fields(item: dict[str, Any]) -> str:
@@ -119,7 +108,7 @@ def token_revoked(place: Place) -> Undo:
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     bound = claims["kubernetes.io"]["secret"]
     place.kubectl("delete", "secret", bound["name"], "-n", SYSTEM, "--wait=true")
-    return lambda: None  # only a new token helps: see `renew`
+    return lambda: place.mesh.renew(place.site)
 
 
 def rights_taken(place: Place) -> Undo:
@@ -251,6 +240,12 @@ def control_plane_at_the_edge(place: Place) -> Undo:
     }
     place.kubectl("create", "-f", "-", stdin=json.dumps(pod))
     return lambda: place.kubectl("delete", "pod", "edge-mesh-stray", "-n", "default", "--now")
+
+
+def api_cut_off(place: Place) -> Undo:
+    node = f"{place.mesh.name}-{place.site}-control-plane"
+    docker("exec", node, "iptables", "-I", *DROP)
+    return lambda: docker("exec", node, "iptables", "-D", *DROP)
 
 
 def istiod_down(place: Place) -> Undo:
