@@ -27,6 +27,7 @@ ORDER = (
     "test_refusals",
     "test_fleet",
     "test_repair",
+    "test_fault_table",
     "test_dead_site",
     "test_links",
     "test_reboot",

@@ -33,7 +33,7 @@ def play(mesh: Mesh, round_: Round) -> Records:
             with _stopped(mesh) if round_.fresh else ExitStack():
                 for site, fault in made.items():
                     broken.callback(fault.make(Place(mesh, site)))
-            found = _wait_for(mesh, expected(mesh, made), _may(made), _SHOWS, f"after {round_}")
+            found = _wait_for(mesh, expected(mesh, made), _may(made), _SHOWS, f"after {round_}", round_.traffic)
             if round_.fresh:
                 broken.enter_context(_stopped(mesh))
     finally:
@@ -62,10 +62,12 @@ def _may(made: Mapping[str, Fault]) -> set[tuple[str, str]]:
     return {(site, check) for site, fault in made.items() for check in fault.may}
 
 
-def _wait_for(mesh: Mesh, wanted: Verdicts, may: set[tuple[str, str]], seconds: float, when: str) -> Records:
+def _wait_for(
+    mesh: Mesh, wanted: Verdicts, may: set[tuple[str, str]], seconds: float, when: str, traffic: bool = False
+) -> Records:
     end = time.monotonic() + seconds
     while True:
-        records = mesh.ask(_ASK)
+        records = mesh.ask(_ASK, traffic=traffic)
         found = {key: items[0]["verdict"] for key, items in records.items() if key not in may}
         if found == wanted:
             return records
@@ -76,7 +78,7 @@ def _wait_for(mesh: Mesh, wanted: Verdicts, may: set[tuple[str, str]], seconds: 
 def _difference(wanted: Verdicts, found: Verdicts, records: Records, when: str) -> str:
     lines = [f"{when}, after the time that it may take:"]
     lines += [f"  stayed ok: {site} {check}" for site, check in sorted(wanted.keys() - found.keys())]
-    for site, check in sorted(key for key in found if found[key] != wanted.get((key))):
+    for site, check in sorted(key for key in found if found[key] != wanted.get(key)):
         record: dict[str, Any] = records[site, check][0]
         lines.append(
             f"  {site} {check} is {record['verdict']}, not {wanted.get((site, check), 'ok')}: {record['evidence']}"

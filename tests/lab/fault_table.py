@@ -20,6 +20,33 @@ from tests.lab.faults import Place, Undo
 _AFTER_ADDRESS = {"join.tls": "unknown", "join.ads": "unknown", "join.endpoints": "unknown", "join.csr": "unknown"}
 _AFTER_TLS = {check: verdict for check, verdict in _AFTER_ADDRESS.items() if check != "join.tls"}
 _REFUSED = {"join.ads": "failed", "join.csr": "failed", "join.endpoints": "unknown"}
+_WITHOUT_ISTIOD = {
+    **_AFTER_TLS,
+    "join.tls": "failed",
+    "join.injection": "failed",
+    "istiod.cluster-synced": "unknown",
+    "proxy.synced": "unknown",
+}
+# all that only the site's own API can tell
+_WITHOUT_API = dict.fromkeys(
+    (
+        "site.no-control-plane",
+        "input.namespace",
+        "input.webhook",
+        "input.reader",
+        "input.trust",
+        "input.istiod-address",
+        "join.tls",
+        "join.token",
+        "join.ads",
+        "join.endpoints",
+        "join.csr",
+        "join.injection",
+        "gateway.ready",
+        "gateway.address",
+    ),
+    "unknown",
+)
 _RERUN = "Run ``site.yml`` again"
 
 
@@ -62,7 +89,7 @@ FAULTS = (
         "The API address in the remote secret is wrong.",
         faults.api_address_wrong,
         {**_REFUSED, "istiod.cluster-synced": "failed", "input.reader": "warning"},
-        f"Set ``edge_mesh_api_server`` to the address at which the primary reaches the site, and run ``site.yml`` again.",
+        "Set ``edge_mesh_api_server`` to where the primary reaches the site's API, and run ``site.yml`` again.",
     ),
     Fault(
         "The primary's token is revoked at the site.",
@@ -79,7 +106,7 @@ FAULTS = (
     Fault(
         "The site's API gives no answer.",
         faults.api_cut_off,
-        {},
+        _WITHOUT_API,
         "Look at the site's API server and at the way to it; nothing of the mesh is known to be wrong.",
     ),
     Fault(
@@ -136,13 +163,14 @@ FAULTS = (
         "The site's east-west gateway doesn't run.",
         faults.gateway_down,
         {"gateway.ready": "failed", "proxy.synced": "failed"},
-        f"Look at the gateway's pods; {_RERUN.lower()}.",
+        f"Look at the gateway's pods, then {_RERUN[0].lower()}{_RERUN[1:]}.",
+        elsewhere={"traffic.reach": "failed", "traffic.mtls": "unknown", "traffic.ingress": "failed"},
     ),
     Fault(
         "The site's east-west gateway has no address, as with a load balancer that is pending.",
         faults.gateway_without_address,
         {"gateway.address": "failed"},
-        "Look at the load balancer, or name the address with ``edge_mesh_gateway_addresses`` and run ``site.yml`` again.",
+        "Look at the load balancer, or give ``edge_mesh_gateway_addresses``, and run ``site.yml`` again.",
         elsewhere={"join.endpoints": "failed"},
     ),
     Fault(
@@ -160,21 +188,9 @@ FAULTS = (
     Fault(
         "istiod is down.",
         faults.istiod_down,
-        {
-            **_AFTER_TLS,
-            "join.tls": "failed",
-            "join.injection": "failed",
-            "istiod.cluster-synced": "unknown",
-            "proxy.synced": "unknown",
-        },
+        _WITHOUT_ISTIOD,
         "Look at istiod's pods on the primary.",
-        elsewhere={
-            **_AFTER_TLS,
-            "join.tls": "failed",
-            "join.injection": "failed",
-            "istiod.cluster-synced": "unknown",
-            "proxy.synced": "unknown",
-        },
+        elsewhere=_WITHOUT_ISTIOD,
     ),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
@@ -191,6 +207,7 @@ class Round:
     first: str = ""
     second: str = ""
     primary: str = ""
+    traffic: bool = False
     fresh: bool = False
 
     def __str__(self) -> str:
@@ -199,7 +216,7 @@ class Round:
 
 ROUNDS = (
     Round("injection_path_wrong", "configuration_rejected"),
-    Round("gateway_down", "endpoint_slice_gone"),
+    Round("gateway_down", "endpoint_slice_gone", traffic=True),
     Round("gateway_without_address", "rights_taken"),
     Round("webhook_without_ca_bundle", "root_wrong"),
     Round("network_label_missing", "annotation_missing"),
