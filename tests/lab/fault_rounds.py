@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from tests.lab import faults
@@ -17,7 +17,7 @@ from tests.lab.fault_table import BY_NAME, Fault, Round
 from tests.lab.faults import Place
 
 # seconds: for one site to answer all questions, for a fault to show, and for a mesh to be well again
-_ASK = 8
+_ASK = 6
 _SHOWS = 60
 _HEALS = 120
 _PAUSE = 0.5
@@ -25,20 +25,28 @@ _PAUSE = 0.5
 Verdicts = dict[tuple[str, str], str]
 
 
-def play(mesh: Mesh, round_: Round) -> Records:
-    """The records that turned; fails if they aren't exactly the expected ones, or if the mesh doesn't heal."""
-    made = _made(mesh, round_)
+def play(mesh: Mesh, round_: Round) -> list[Records]:
+    """The records that turned, of each look; fails unless they are exactly those expected and the mesh heals."""
+    made, broken, found = _made(mesh, round_), ExitStack(), []
     try:
-        with ExitStack() as broken:
-            with _stopped(mesh) if round_.fresh else ExitStack():
-                for site, fault in made.items():
-                    broken.callback(fault.make(Place(mesh, site)))
-            found = _wait_for(mesh, expected(mesh, made), _may(made), _SHOWS, f"after {round_}", round_.traffic)
-            if round_.fresh:
-                broken.enter_context(_stopped(mesh))
+        if round_.fresh:
+            down = {mesh.primary: made.pop(mesh.primary)}
+            with _stopped(mesh):
+                found.append(_wait_for(mesh, expected(mesh, down), set(), _SHOWS, f"while {round_} is made"))
+                _break(mesh, made, broken)
+        else:
+            _break(mesh, made, broken)
+        found.append(_wait_for(mesh, expected(mesh, made), _may(made), _SHOWS, f"after {round_}", round_.traffic))
     finally:
+        with _stopped(mesh) if round_.fresh else nullcontext():
+            broken.close()
         _wait_for(mesh, {}, set(), _HEALS, f"after {round_} was put back")
     return found
+
+
+def _break(mesh: Mesh, made: Mapping[str, Fault], broken: ExitStack) -> None:
+    for site, fault in made.items():
+        broken.callback(fault.make(Place(mesh, site)))
 
 
 def expected(mesh: Mesh, made: Mapping[str, Fault]) -> Verdicts:

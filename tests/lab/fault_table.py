@@ -200,8 +200,9 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 class Round:
     """Faults that are made at the same time, each at a site of its own: ``first`` and ``second`` edge, or ``primary``.
 
-    What turns can then still be told apart by site. With ``fresh`` istiod is stopped meanwhile, so that it starts with
-    what it finds: the worker that takes remote secrets away can hang in a running one (see `_remote/istiod.py`).
+    What turns can then still be told apart by site. ``traffic`` makes calls too, which take their time. ``fresh``: the
+    primary's fault (istiod is down) is seen first; then the others are made, and istiod starts with what it finds. The
+    worker that takes remote secrets away can hang in a running one (see `_remote/istiod.py`).
     """
 
     first: str = ""
@@ -223,6 +224,5 @@ ROUNDS = (
     Round("istiod_address_wrong", "control_plane_at_the_edge"),
     Round("api_address_wrong", "token_revoked"),
     Round("api_cut_off"),
-    Round(primary="istiod_down"),
-    Round("remote_secret_deleted", "cluster_name_mismatch", fresh=True),
+    Round("remote_secret_deleted", "cluster_name_mismatch", "istiod_down", fresh=True),
 )

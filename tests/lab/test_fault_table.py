@@ -26,8 +26,8 @@ def mesh(lab: Lab, second_run: Played) -> Mesh:
 
 @pytest.mark.parametrize("round_", ROUNDS, ids=str)
 def test_exactly_the_expected_checks_turn_and_heal(mesh: Mesh, round_: Round) -> None:
-    found = play(mesh, round_)
-    assert_it_helps(found)
+    for found in play(mesh, round_):
+        assert_it_helps(found)
 
 
 def assert_it_helps(found: Records) -> None:
