@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from jsonschema import Draft202012Validator
 
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call
 from ansible_collections.edge.mesh.plugins.modules import mesh_traffic, remote_secret, site_checks, xds_health
-from tests.lab.lab import Lab
+from tests.lab.lab import ROOT, Lab
+
+_SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/schema/xds_health.json").read_text(encoding="utf-8")))
 
 Records = dict[tuple[str, str], list[dict[str, Any]]]
 
@@ -39,7 +43,7 @@ class Mesh:
         return {site: self.lab.address(site) for site in self.sites}
 
     def health(self, timeout: float) -> dict[str, Any]:
-        """What `xds_health` says."""
+        """What `xds_health` says, which must keep to its schema."""
         sites = [
             {"cluster": site, "network": f"net-{site}", **self._kubeconfig(site),
              "istiod_address": self.addresses[self.primary], "gateway_addresses": [self.addresses[site]]}
@@ -47,7 +51,9 @@ class Mesh:
         ]  # fmt: skip
         primary = self._kubeconfig(self.primary)
         options = {"primary": primary, "sites": sites, "mesh_id": self.name, "timeout": timeout}
-        return _called(xds_health, xds_health.ARGUMENT_SPEC, options)
+        result = _called(xds_health, xds_health.ARGUMENT_SPEC, options)
+        _SCHEMA.validate(json.loads(json.dumps(result)))
+        return result
 
     def ask(self, timeout: float, *, traffic: bool = False) -> Records:
         """Every record that isn't ok, by site and id."""

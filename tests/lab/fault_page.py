@@ -35,8 +35,8 @@ Troubleshooting by check
    :depth: 1
 
 ``edge.mesh.verify`` names each check by an id. Below stands, for each id, what turns it. Every line was made for real
-on a mesh of three clusters, and exactly the checks that are named for a fault turned; the tests of this collection do that
-again and again.
+on a mesh of three clusters, and exactly the checks that are named for a fault turned; the tests of this collection do
+that again and again.
 
 ``failed`` is a fault that was seen. ``unknown`` is what couldn't be asked, mostly because something else is wrong: mend
 that first. ``warning`` may be right where you are. A record's ``evidence`` says what was seen, its ``hint`` what to do.
