@@ -9,122 +9,22 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
-from ansible_collections.edge.mesh.plugins.module_utils._xds import diagnosis
-from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Site
 from ansible_collections.edge.mesh.plugins.module_utils._xds.synthetic import STAGES, Walk
 from tests.unit.plugins.module_utils._xds.fakes import (
     Authority,
     FakeApi,
     Istiod,
     refused,
-    remote_secret_of,
-    serve,
     token_of,
 )
-
-ROOT = Authority()
-MESH = Mesh(
-    "istio-system",
-    "istiod",
-    "default",
-    "m1",
-    "cluster.local",
-    "default",
-    "istio-eastwestgateway",
-    {"hub": "net-hub", "edge": "net-edge"},
-)
-Run = Callable[..., dict[str, Any]]
-
-
-class Witness:
-    """The primary of the tests, and the API at the address in the remote secret, which ``refusal`` answers for."""
-
-    def __init__(self, api: FakeApi) -> None:
-        self.keys: dict[str, list[str]] = {"edge": ["edge"]}
-        self.access: Access | None = None
-        self.refusal: dict[str, ApiError] = {}
-        self.reviewed = True
-        self.lines: list[str] = []
-        self.error: MeshError | None = None
-
-    def secrets(self) -> list[dict[str, Any]]:
-        if self.error:
-            raise self.error
-        return [remote_secret_of(name, *keys, access=self.access) for name, keys in self.keys.items()]
-
-    def own(self) -> Endpoint:
-        return Endpoint("https://site.example:6443", "edge", None)
-
-    @contextmanager
-    def open(self, endpoint: Endpoint, seconds: float) -> Iterator[FakeApi]:
-        there = FakeApi("edge", ROOT.pem, accepts=self.reviewed)
-        there.errors = {"/": self.refusal[endpoint.server]} if endpoint.server in self.refusal else {}
-        yield there
-
-    def log(self) -> list[str]:
-        return self.lines
-
-
-@pytest.fixture
-def istiod() -> Istiod:
-    return Istiod(ROOT)
-
-
-@pytest.fixture
-def api() -> FakeApi:
-    return FakeApi("edge", ROOT.pem, "net-edge")
-
-
-@pytest.fixture
-def witness(api: FakeApi) -> Witness:
-    return Witness(api)
-
-
-@pytest.fixture
-def walk(istiod: Istiod, api: FakeApi, witness: Witness) -> Iterator[Run]:
-    with serve(istiod) as address:
-
-        def run(
-            site_api: FakeApi | MeshError = api,
-            *,
-            cluster: str = "edge",
-            given: str | None = address,
-            mesh: Mesh = MESH,
-            seconds: float = 10,
-        ) -> dict[str, Any]:
-            def connect(_deadline: object) -> FakeApi:
-                if isinstance(site_api, MeshError):
-                    raise site_api
-                return site_api
-
-            done = Walk(
-                Site(cluster, "net-edge", given),
-                mesh,
-                connect=connect,
-                forward=None,
-                witness=witness,
-                seconds=seconds,
-            )
-            done.run()
-            return {entry.id: entry for entry in done.records()}
-
-        run.address = address  # type: ignore[attr-defined]
-        yield run
-
-
-def verdicts(records: dict[str, Any]) -> dict[str, str]:
-    return {check.removeprefix("join."): entry.verdict for check, entry in records.items() if entry.verdict != "ok"}
+from tests.unit.plugins.module_utils._xds.walks import MESH, ROOT, Run, Witness, verdicts
 
 
 def test_a_healthy_site_passes_every_stage(walk: Run, api: FakeApi) -> None:
@@ -219,69 +119,6 @@ def test_a_token_for_other_audiences_fails(walk: Run, api: FakeApi) -> None:
     records = walk()
     assert records["join.token"].verdict == "failed"
     assert "istio-ca" in records["join.token"].hint
-
-
-AT = "https://127.0.0.1:1"
-OWN = "https://site.example:6443"
-GONE = refused(0, "refuses connections", "Refused")
-LOG = 'Authentication failed: client claims to be in cluster "edge", but we only know about local cluster "hub"'
-
-
-@pytest.mark.parametrize(
-    ("change", "review", "hint"),
-    [
-        ({"keys": {}}, None, "has no remote secret"),
-        ({"keys": {"edge": ["other"]}}, None, "wrong cluster id: the remote secret's key is other, not edge"),
-        ({"access": Access("", token="t")}, None, "istiod can't use the remote secret"),
-        ({"access": Access(AT, token=token_of("edge", exp=1_000_000_000))}, "accepted", "has expired"),
-        ({"refusal": {AT: refused(401, "Unauthorized")}}, "credential refused", "rejects the credential"),
-        ({"refusal": {AT: refused(403, "cannot create tokenreviews")}}, "forbidden", "may not review tokens"),
-        ({"refusal": {AT: refused(0, "self-signed", "TLS")}}, "not trusted", "isn't that of https://127.0.0.1:1"),
-        ({"refusal": {AT: GONE, OWN: GONE}}, "no answer", "nothing answers at https://site.example:6443"),
-        ({"refusal": {AT: GONE}}, "accepted", "nothing answers at https://127.0.0.1:1, where istiod looks"),
-        ({"refusal": {AT: GONE, OWN: refused(401, "Unauthorized")}}, "credential refused", "rejects the credential"),
-        ({"refusal": {AT: refused(500, "etcd is slow")}}, "no verdict", "gave no verdict"),
-        ({"reviewed": False}, "rejected", "the token is another cluster's"),
-        ({"lines": [LOG]}, "accepted", "hasn't taken in the remote secret"),
-        ({}, "accepted", "istiod itself doesn't reach https://127.0.0.1:1"),
-        ({"error": refused(403, "secrets is forbidden")}, None, "couldn't be reviewed from here"),
-    ],
-)
-def test_a_refused_authentication_is_explained_by_facts_of_our_own(
-    walk: Run, istiod: Istiod, witness: Witness, change: dict[str, Any], review: str | None, hint: str
-) -> None:
-    istiod.clusters["edge"] = "another issuer"
-    for name, value in change.items():
-        setattr(witness, name, value)
-    records = walk()
-    assert verdicts(records) == {"ads": "failed", "endpoints": "unknown", "csr": "failed"}
-    evidence = records["join.csr"].evidence
-    assert evidence["code"] == "UNAUTHENTICATED"
-    assert evidence["token"]["audience"] == ["istio-ca"]
-    assert (evidence.get("review") or {}).get("result") == review
-    assert evidence["log"] == (LOG if "lines" in change else "")
-    assert hint in records["join.csr"].hint
-    assert hint in records["join.ads"].hint
-
-
-def test_a_token_that_the_sites_own_api_refuses_is_told_before_istiods_way(
-    walk: Run, istiod: Istiod, api: FakeApi
-) -> None:
-    istiod.clusters["edge"] = "another issuer"
-    api.accepts = False
-    assert "itself refuses the token" in walk()["join.csr"].hint
-
-
-def test_a_clock_that_is_off_is_told_with_a_refusal(walk: Run, istiod: Istiod, api: FakeApi) -> None:
-    istiod.clusters["edge"] = "another issuer"
-    api.claims = {"iat": datetime.now(UTC).timestamp() + 300}
-    assert "the site's clock is 300 s off" in walk()["join.csr"].hint
-
-
-def test_a_log_line_is_that_of_the_cluster_and_the_last() -> None:
-    lines = [LOG, LOG.replace('"edge"', '"other"'), LOG + " again", "unrelated", 'cluster "edge" is fine']
-    assert diagnosis.log_line(lines, "edge") == LOG + " again"
-    assert diagnosis.log_line(lines, "nobody") == ""
 
 
 def test_an_istiod_that_is_silent_fails_within_the_deadline(walk: Run, istiod: Istiod) -> None:
