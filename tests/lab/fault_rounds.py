@@ -98,9 +98,8 @@ def _difference(wanted: Verdicts, found: Verdicts, records: Records, when: str) 
 def _stopped(mesh: Mesh) -> Iterator[None]:
     """istiod stopped, and started again at the end."""
     start = faults.istiod_down(Place(mesh, mesh.primary))
-    mesh.lab.kubectl(
-        mesh.primary, "wait", "pod", "-l", "app=istiod", "-n", faults.SYSTEM, "--for=delete", "--timeout=60s"
-    )
+    # not only unready: what is changed meanwhile must find nobody
+    mesh.lab.kubectl(mesh.primary, "delete", "pod", "-l", "app=istiod", "-n", faults.SYSTEM, "--now", "--wait")
     try:
         yield
     finally:

@@ -233,6 +233,7 @@ class _Session:
             else:
                 self._silence = replace(self._silence, replica=replace(self._silence.replica, via=_via(way)))
                 return stream, syncz
+        self._ways = self._ways[:1]  # the next look tries the best way again, and not all
         raise errors[0]
 
     def _must_be_this(self, name: str, way: reach.Address | None) -> None:
