@@ -155,6 +155,7 @@ RETURN = r"""
 healthy:
   description:
     - Whether every check is ok, or only a warning, and every expectation is met. What couldn't be asked isn't healthy.
+    - Without O(sites) nothing is proven, and it is false.
   returned: success
   type: bool
   sample: true
