@@ -25,6 +25,8 @@ CLUSTERS = f"{_TYPE}cluster.v3.Cluster"
 LISTENERS = f"{_TYPE}listener.v3.Listener"
 ENDPOINTS = f"{_TYPE}endpoint.v3.ClusterLoadAssignment"
 _STREAMS_A_CONNECTION = 100
+# istiod takes in only so many new streams a second (PILOT_MAX_REQUESTS_PER_SECOND)
+_A_SECOND = 20
 
 
 def node(number: int, cluster: str) -> Any:
@@ -46,6 +48,18 @@ def node(number: int, cluster: str) -> Any:
 
 
 async def proxy(channel: Any, number: int, cluster: str, token: str, ready: Any) -> None:
+    """One proxy, which comes in its turn and comes again if istiod has no time for it."""
+    await asyncio.sleep(number / _A_SECOND)
+    while True:
+        try:
+            return await stay(channel, number, cluster, token, ready)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise
+        await asyncio.sleep(1)
+
+
+async def stay(channel: Any, number: int, cluster: str, token: str, ready: Any) -> None:
     """One proxy's stream; ``ready`` is called when it has acknowledged each type once."""
     metadata = (("authorization", f"Bearer {token}"), ("clusterid", cluster))
     stream = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel).StreamAggregatedResources(metadata=metadata)

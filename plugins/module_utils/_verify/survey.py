@@ -50,6 +50,7 @@ CHECKS_OF: Mapping[str, tuple[str, ...]] = {
 _SYSTEM = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}"
 _ROOTS = {"fieldSelector": f"metadata.name={ROOT_CERT_CONFIGMAP}"}
 _PAUSE = 0.5
+_LATE = "look at the site's API and the way to it, or give it a longer timeout"
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _round(
 
     def late(name: str) -> list[Record]:
         site = next(each for each in sites if each.name == name)
-        error = MeshError("its API wasn't asked to the end", site=name, why=f"{seconds:g} s weren't enough")
+        error = MeshError("its API wasn't asked to the end", site=name, why=f"{seconds:g} s weren't enough", hint=_LATE)
         return _all_unknown(site, wanted(site), error)
 
     return parallel.each({site.name: job(site) for site in sites}, seconds, late)
