@@ -93,6 +93,10 @@ options:
     description: Trust domain that identities must have.
     type: str
     default: cluster.local
+  certificate_ttl:
+    description: Life of the certificates that the mesh's proxies ask for (C(SECRET_TTL)), as C(24h) or C(12h).
+    type: str
+    default: 24h
   revision:
     description: Revision of istiod. Empty for the default one.
     type: str
@@ -151,6 +155,7 @@ RETURN = r"""
 healthy:
   description:
     - Whether every check is ok, or only a warning, and every expectation is met. What couldn't be asked isn't healthy.
+    - Without O(sites) nothing is proven, and it is false.
   returned: success
   type: bool
   sample: true
@@ -270,6 +275,10 @@ replicas:
       description: Whether it answered.
       type: bool
       sample: true
+    revision:
+      description: Its revision, C(default) for the one without a name.
+      type: str
+      sample: default
     version:
       description: Its Istio version.
       type: str
@@ -341,6 +350,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE, names
+from ansible_collections.edge.mesh.plugins.module_utils._istio.tokens import seconds_of
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._xds import expect
 from ansible_collections.edge.mesh.plugins.module_utils._xds.health import Access, Request, examine
@@ -360,6 +370,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "default": [], "options": _SITE},
     "mesh_id": {"type": "str", "default": ""},
     "trust_domain": {"type": "str", "default": "cluster.local"},
+    "certificate_ttl": {"type": "str", "default": "24h"},
     "revision": {"type": "str", "default": ""},
     "namespace": {"type": "str", "default": SYSTEM_NAMESPACE},
     "service_account": {"type": "str", "default": "default"},
@@ -390,6 +401,7 @@ def read(params: Any) -> Request:
         gateway=params["gateway"],
         networks={item["cluster"]: item["network"] for item in params["sites"]},
         gateway_addresses={item["cluster"]: tuple(item["gateway_addresses"]) for item in params["sites"]},
+        certificate_seconds=round(seconds_of(params["certificate_ttl"], "certificate_ttl")),
     )
     address = params["primary"]["address"] or None
     return Request(

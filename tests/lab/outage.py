@@ -19,17 +19,17 @@ from tools.lab_host import daemon
 from tools.lab_host.host import Paths
 
 # From outside only: the node itself goes on talking to its API.
-_DROP = ("INPUT", "-i", "eth0", "-p", "tcp", "--dport", "6443", "-j", "DROP")
+DROP = ("INPUT", "-i", "eth0", "-p", "tcp", "--dport", "6443", "-j", "DROP")
 
 
 def cut(site: str) -> None:
     """Drop what comes for the site's API from outside; nothing is refused."""
-    docker("exec", node(site), "iptables", "-I", *_DROP)
+    docker("exec", node(site), "iptables", "-I", *DROP)
 
 
 def mend(site: str) -> None:
     """Let everybody in again; fine for a site that isn't cut."""
-    command = ["docker", "exec", node(site), "iptables", "-D", *_DROP]
+    command = ["docker", "exec", node(site), "iptables", "-D", *DROP]
     while subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0:
         continue
 

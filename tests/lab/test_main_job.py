@@ -128,7 +128,7 @@ def test_the_report_has_a_record_of_every_check(lab: Lab, verified: Played) -> N
     everywhere = {"join.ads", "join.csr", "join.injection", "proxy.synced", "gateway.ready", "gateway.address"}
     everywhere |= {"traffic.reach", "traffic.mtls", "traffic.ingress"}
     inputs = {"site.no-control-plane", "input.webhook", "input.reader", "input.trust", "input.istiod-address"}
-    inputs |= {"istiod.cluster-synced"}
+    inputs |= {"input.namespace", "istiod.cluster-synced"}
     for site in EDGES:
         assert by_site[site] >= everywhere | inputs, (everywhere | inputs) - by_site[site]
     assert by_site[PRIMARY] >= {"proxy.synced", "gateway.ready", "traffic.reach", "traffic.mtls", "traffic.ingress"}

@@ -17,10 +17,16 @@ import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    CONTROL_PLANE_CLUSTERS,
+    NETWORK_LABEL,
+    SYSTEM_NAMESPACE,
+    injection_path,
+    names,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 
-__all__ = ["fingerprints", "injected_namespaces", "istiod_address", "roots", "trust", "webhook"]
+__all__ = ["fingerprints", "injected_namespaces", "istiod_address", "namespace", "roots", "trust", "webhook"]
 
 ISTIOD_PORTS = (15012, 15017)
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -58,6 +64,34 @@ def injected_namespaces(namespaces: Iterable[Json], revision: str) -> list[str]:
         if by_revision or (not revision and labels.get("istio-injection") == "enabled"):
             found.append(item["metadata"]["name"])
     return found
+
+
+def namespace(found: Json | None, *, network: str, primary: str | None) -> Finding:
+    """Whether istio-system carries the site's network, and the name of the ``primary`` (None: isn't wanted).
+
+    istiod takes the network of what has no label of its own from here; it reads the annotation when the cluster is
+    added, and writes webhook and root only where it finds itself (or `*`) in that list.
+    """
+    metadata: Json = (found or {}).get("metadata") or {}
+    label = (metadata.get("labels") or {}).get(NETWORK_LABEL)
+    annotation = (metadata.get("annotations") or {}).get(CONTROL_PLANE_CLUSTERS)
+    faults, hint = [], RERUN
+    if found is None:
+        faults.append(f"there is no namespace {SYSTEM_NAMESPACE}")
+    elif label != network:
+        faults.append(f"{SYSTEM_NAMESPACE} is labelled with network {label or 'none'}, not {network}")
+    clusters = {part.strip() for part in str(annotation or "").split(",")}
+    if found is not None and primary is not None and not clusters & {primary, "*"}:
+        faults.append(f"{CONTROL_PLANE_CLUSTERS} is {annotation or 'missing'}, not {primary}")
+        hint = (
+            f"{RERUN}; where webhook or root are missing too, the remote secret is renewed, as istiod reads this once"
+        )
+    evidence = {
+        "seen": "; ".join(faults) or f"network {network}" + (f", control plane {primary}" if primary else ""),
+        "network": label,
+        "control_plane_clusters": annotation,
+    }
+    return Finding("failed", {**evidence, "faults": faults}, hint) if faults else Finding("ok", evidence)
 
 
 def webhook(configurations: Iterable[Json], *, site: str, network: str, revision: str, root: str | None) -> Finding:

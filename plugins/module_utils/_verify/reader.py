@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -21,6 +20,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Api, Finding, Json, unknown
+from ansible_collections.edge.mesh.plugins.module_utils._xds import credential
 
 __all__ = ["Open", "check"]
 
@@ -28,7 +28,6 @@ Open = Callable[[Endpoint], AbstractContextManager[Api]]
 
 _WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
-_ELSEWHERE = frozenset({"Refused", "Timeout", "Name", "Network", "Reset"})
 
 
 def check(secret: Json | None, site: str, own: Endpoint, connect: Open, now: float) -> Finding:
@@ -64,18 +63,14 @@ def _tried(
     access: Access, site: str, own: Endpoint, connect: Open, evidence: dict[str, Any], left: str | None
 ) -> Finding:
     """Use the credential where istiod does, or else where the controller can."""
-    there = Endpoint(
-        access.server.rstrip("/"), site, access.ca_pem, token=access.token, tls_server_name=access.tls_server_name
-    )
-    here = replace(own, client_cert_pem=None, client_key_pem=None, token=access.token)
-    places = [(here, False)] if access.proxy_url else [(there, True), (here, False)]
-    for endpoint, as_istiod in places:
+    for endpoint, as_istiod in credential.places(access, site, own):
         evidence["as_istiod"] = as_istiod
         try:
             with connect(endpoint) as api:
                 return _asked(api, evidence, left)
         except ApiError as error:
-            if as_istiod and error.status == 0 and error.reason in _ELSEWHERE:
+            if as_istiod and credential.is_elsewhere(error):
+                evidence["silent"] = access.server
                 continue
             return _refused(error, evidence)
         except MeshError as error:
@@ -102,6 +97,10 @@ def _asked(api: Api, evidence: dict[str, Any], left: str | None) -> Finding:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         return Finding("failed", {"seen": f"{account or user} may not {shown}", **evidence}, RERUN)
     seen = f"{account or user} is let in" + (f", for {left} more" if left else "")
+    if "silent" in evidence:
+        seen += f", but nothing answers the controller at {evidence['silent']}"
+        hint = "right only if the primary alone reaches that address: join.csr shows whether istiod does"
+        return Finding("warning", {"seen": seen, **evidence}, hint)
     if not evidence["as_istiod"]:
         seen += " (tried at the controller's address of the API)"
     return Finding("ok", {"seen": seen, **evidence})

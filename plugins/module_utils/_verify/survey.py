@@ -36,6 +36,7 @@ __all__ = ["CHECKS_OF", "World", "resolve", "survey"]
 CHECKS_OF: Mapping[str, tuple[str, ...]] = {
     "edge": (
         "site.no-control-plane",
+        "input.namespace",
         "input.webhook",
         "input.reader",
         "input.trust",
@@ -43,12 +44,13 @@ CHECKS_OF: Mapping[str, tuple[str, ...]] = {
         "gateway.ready",
         "gateway.address",
     ),
-    "primary": ("input.trust", "gateway.ready", "gateway.address"),
+    "primary": ("input.namespace", "input.trust", "gateway.ready", "gateway.address"),
 }
 
 _SYSTEM = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}"
 _ROOTS = {"fieldSelector": f"metadata.name={ROOT_CERT_CONFIGMAP}"}
 _PAUSE = 0.5
+_LATE = "look at the site's API and the way to it, or give it a longer timeout"
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _round(
 
     def late(name: str) -> list[Record]:
         site = next(each for each in sites if each.name == name)
-        error = MeshError("its API wasn't asked to the end", site=name, why=f"{seconds:g} s weren't enough")
+        error = MeshError("its API wasn't asked to the end", site=name, why=f"{seconds:g} s weren't enough", hint=_LATE)
         return _all_unknown(site, wanted(site), error)
 
     return parallel.each({site.name: job(site) for site in sites}, seconds, late)
@@ -212,6 +214,7 @@ class _Asker:
         self._end = end
         self._checks: Mapping[str, Callable[[], Finding]] = {
             "site.no-control-plane": self._no_control_plane,
+            "input.namespace": self._namespace,
             "input.webhook": self._webhook,
             "input.reader": self._reader,
             "input.trust": self._trust,
@@ -231,6 +234,12 @@ class _Asker:
 
     def _no_control_plane(self) -> Finding:
         return running.no_control_plane(self._view.list("/api/v1/pods"))
+
+    def _namespace(self) -> Finding:
+        listed = self._view.list("/api/v1/namespaces")
+        own = next((item for item in listed if item["metadata"]["name"] == SYSTEM_NAMESPACE), None)
+        primary = self._site.primary if self._site.role == "edge" else None
+        return inputs.namespace(own, network=self._site.network, primary=primary)
 
     def _webhook(self) -> Finding:
         return inputs.webhook(

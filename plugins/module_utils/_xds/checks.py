@@ -22,12 +22,16 @@ from ansible_collections.edge.mesh.plugins.module_utils._xds.model import (
     ServiceEndpoint,
     Site,
     Snapshot,
+    TypeState,
 )
 
 __all__ = ["cluster_summary", "cluster_synced", "endpoints_of_other_networks", "proxy_synced"]
 
 # without these a proxy serves nothing; other types istiod may rightly have nothing to send for
 _NEEDED = ("CDS", "LDS", "EDS")
+# Envoy asks for these before anything else: istiod lists only what was asked for (a ztunnel asks for others)
+_ASKED_FIRST = ("CDS", "LDS")
+_ENVOY = frozenset({"CDS", "LDS", "EDS", "RDS"})
 _MANY = 10
 
 
@@ -76,7 +80,8 @@ def proxy_synced(site: Site, mesh: Mesh, snapshot: Snapshot) -> Finding:
     }
     if problems:
         evidence |= {"problems": problems[:_MANY], "problem_count": len(problems)}
-        return Finding("failed", evidence | snapshot.doubt(), _problem_hint(problems))
+        sure = any(problem["state"] != "unknown" for problem in problems)
+        return Finding("failed" if sure else "unknown", evidence | snapshot.doubt(), _problem_hint(problems))
     if not snapshot.complete:
         return Finding("unknown", evidence | snapshot.doubt(), _DOUBT_HINT)
     if not gateways:
@@ -93,8 +98,11 @@ def _problems(proxy: ProxyState) -> list[dict[str, str]]:
     bad = [
         item
         for item in proxy.types
-        if item.state in ("stale", "nacked") or (item.state == "never-sent" and item.type in _NEEDED)
+        if item.state in ("stale", "nacked", "unknown") or (item.state == "never-sent" and item.type in _NEEDED)
     ]
+    listed = {item.type for item in proxy.types}
+    if not listed or listed & _ENVOY:
+        bad += [TypeState(missing, "never-sent") for missing in _ASKED_FIRST if missing not in listed]
     return [
         {"proxy": proxy.id, "type": item.type, "state": item.state} | ({"error": item.error} if item.error else {})
         for item in bad
@@ -107,6 +115,8 @@ def _problem_hint(problems: Sequence[dict[str, str]]) -> str:
         return "a proxy rejects its configuration: the error names the resource; look for an EnvoyFilter or a version"
     if "never-sent" in states:
         return "istiod has sent nothing: look at istiod's log for this proxy"
+    if states == {"unknown"}:
+        return "istiod gives a state that isn't known here: compare its version with what this collection supports"
     return "a proxy doesn't acknowledge: its connection hangs or it is overloaded; look at the pod's log"
 
 
@@ -159,8 +169,10 @@ def endpoints_of_other_networks(
             hint = "these are pods that can't be reached from here: that network's gateway has no address, or no label"
         return Finding("failed", evidence, hint)
     if without:
-        hint = f"istiod knows no gateway of {', '.join(without)}: check gateway.address there"
-        return Finding("warning", evidence | {"without_gateway": without}, hint)
+        hint = f"istiod knows no gateway of {', '.join(without)}, so nothing there can be called: see gateway.address"
+        return Finding("failed", evidence | {"without_gateway": without}, hint)
+    if not endpoints:
+        return Finding("unknown", evidence, "istiod knows no endpoint at all: look at istiod.cluster-synced")
     if others and not counts["own"] and not counts["gateway"]:
         hint = "istiod's endpoints don't name their cluster (PILOT_ENDPOINT_TELEMETRY_LABEL): nothing can be told"
         return Finding("unknown", evidence, hint)

@@ -10,6 +10,7 @@ expectation that isn't met, with the reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,9 +72,10 @@ def _read(number: int, item: Mapping[str, Any]) -> Expectation:
         raise _broken(number, that, error.lex_position, f"{error.token_value!r} isn't expected here") from None
     except exceptions.JMESPathError:
         raise _broken(number, that, 0, "it is empty") from None
-    for name in _calls(compiled.parsed):
-        if name not in functions.Functions.FUNCTION_TABLE:
-            raise _broken(number, that, that.find(name), f"there is no function {name}()")
+    for name, given in _calls(compiled.parsed):
+        why = _bad_call(name, given)
+        if why:
+            raise _broken(number, that, _place_of(name, that), why)
     return Expectation(that, str(item.get("message") or ""), compiled)
 
 
@@ -81,12 +83,30 @@ def _broken(number: int, that: str, position: int, why: str) -> MeshError:
     return MeshError(f"expect number {number} can't be read", why=f"{why}, at character {position + 1} of {that!r}")
 
 
-def _calls(node: object) -> list[str]:
-    """The names of all functions that a parsed expression calls."""
+def _calls(node: object) -> list[tuple[str, int]]:
+    """All functions that a parsed expression calls, each with the number of its arguments."""
     if not isinstance(node, dict):
         return []
-    own = [str(node["value"])] if node.get("type") == _CALL else []
-    return own + [name for child in node.get("children") or [] for name in _calls(child)]
+    children = node.get("children") or []
+    own = [(str(node["value"]), len(children))] if node.get("type") == _CALL else []
+    return own + [call for child in children for call in _calls(child)]
+
+
+def _bad_call(name: str, given: int) -> str:
+    """What is wrong with a call, whatever it is applied to; empty if nothing is."""
+    known = functions.Functions.FUNCTION_TABLE.get(name)
+    if known is None:
+        return f"there is no function {name}()"
+    wanted = len(known["signature"])
+    if any(argument.get("variadic") for argument in known["signature"]):
+        return "" if given >= wanted else f"{name}() takes at least {wanted} arguments, not {given}"
+    return "" if given == wanted else f"{name}() takes {wanted} argument{'s' * (wanted != 1)}, not {given}"
+
+
+def _place_of(name: str, that: str) -> int:
+    """Where the function is called; its name may also be that of a field."""
+    found = re.search(rf"\b{re.escape(name)}\s*\(", that)
+    return found.start() if found else 0
 
 
 def evaluate(expectations: Sequence[Expectation], result: Mapping[str, Any]) -> list[dict[str, Any]]:

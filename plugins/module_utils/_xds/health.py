@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, is_healthy, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
 from ansible_collections.edge.mesh.plugins.module_utils._xds import checks, expect, istiod, reach, transport
 from ansible_collections.edge.mesh.plugins.module_utils._xds.deadline import Deadline, gather
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site, Snapshot
@@ -28,6 +30,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._xds.synthetic import Wa
 __all__ = ["Access", "Api", "Request", "examine"]
 
 _GRACE = 1.0
+_LOG_LINES = 200
 _STILL_ASKING = Snapshot(error="istiod didn't answer before the deadline")
 
 
@@ -135,19 +138,41 @@ def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: Ap
             raise MeshError("istiod can't be asked", site=site.cluster, why="the primary has no ready pod of it")
         return primary.portforward(request.mesh.namespace, pods[0], reach.XDS_PORT)
 
-    def secret() -> Mapping[str, Any]:
-        path = f"/api/v1/namespaces/{request.mesh.namespace}/secrets/istio-remote-secret-{site.cluster}"
-        found = primary.get(path)
-        return {"exists": found is not None, "keys": sorted((found or {}).get("data") or {})}
-
     return Walk(
         site,
         request.mesh,
         connect=lambda deadline: apis.open(access, site.cluster, deadline.left()),
         forward=forward if site.is_primary else None,
-        secret=secret,
+        witness=_Witness(site, access, request, primary),
         seconds=request.timeout,
     )
+
+
+class _Witness:
+    """Who is asked why istiod refuses a site's token; nothing is changed."""
+
+    def __init__(self, site: Site, access: Access, request: Request, primary: Api) -> None:
+        self._site = site
+        self._access = access
+        self._mesh = request.mesh
+        self._primary = primary
+
+    def secrets(self) -> list[dict[str, Any]]:
+        return self._primary.list(
+            f"/api/v1/namespaces/{self._mesh.namespace}/secrets",
+            labelSelector=f"{remote_secret.MULTICLUSTER_LABEL}=true",
+        )
+
+    def own(self) -> Endpoint:
+        return kubeconfig.load(self._access.kubeconfig, self._access.context)
+
+    def open(self, endpoint: Endpoint, seconds: float) -> Client:
+        return Client(endpoint, site=self._site.cluster, timeout=seconds, deadline=time.monotonic() + seconds)
+
+    def log(self) -> Iterable[str]:
+        pods = istiod.ready_pods(self._primary, self._mesh)
+        texts = [self._primary.logs(self._mesh.namespace, pod, "discovery", tail=_LOG_LINES) for pod in pods]
+        return [line for text in texts for line in text.splitlines()]
 
 
 def _ask_istiod(
@@ -165,6 +190,8 @@ def _ask_istiod(
         request.mesh,
         Deadline(request.timeout),
         address=request.primary_address,
+        # every site's address leads to this istiod
+        detour=next((site.istiod_address for site, _access in request.sites if site.istiod_address), None),
         settled=settled,
         publish=publish,
         sleep=sleep,

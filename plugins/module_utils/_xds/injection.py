@@ -10,12 +10,17 @@ so the injected container is read for them: a wrong path gives a sidecar that ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path
+from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site
 
-__all__ = ["judge", "probe_pod", "refusal"]
+__all__ = ["judge", "probe_pod", "refusal", "webhook_facts", "with_webhook"]
 
 _PROXY = "istio-proxy"
 
@@ -83,3 +88,52 @@ def refusal(status: int, why: str) -> Finding:
             "failed", evidence, "the site's API can't call the primary's webhook: check 15017 on the gateway"
         )
     return Finding("failed", evidence, "a pod with a sidecar would be refused at this site")
+
+
+def webhook_facts(configurations: Iterable[Mapping[str, Any]], mesh: Mesh, roots_pem: str) -> dict[str, Any]:
+    """What the injector's webhooks at a site say: ``{configuration, paths, ca_bundle}``.
+
+    ``ca_bundle`` is ``none``, ``the site's root``, ``another root``, or ``not compared`` where the site's isn't known.
+    """
+    ours = [item for item in configurations if item["metadata"]["name"] == mesh.injector]
+    clients = [hook.get("clientConfig") or {} for item in ours for hook in item.get("webhooks") or []]
+    paths = {str((client.get("service") or {}).get("path") or client.get("url") or "") for client in clients}
+    bundles = {_compared(client.get("caBundle"), roots_pem) for client in clients}
+    worst = [word for word in ("none", "another root", "not compared", "the site's root") if word in bundles]
+    return {
+        "configuration": mesh.injector if ours else None,
+        "paths": sorted(paths),
+        "ca_bundle": worst[0] if worst else "none",
+    }
+
+
+def _compared(bundle: Any, roots_pem: str) -> str:
+    try:
+        text = base64.b64decode(str(bundle or "")).decode("ascii", "replace")
+        shown = {item.fingerprint for item in workload.inspect(text)}
+    except (MeshError, binascii.Error, ValueError):
+        return "none"
+    try:
+        trusted = {item.fingerprint for item in workload.inspect(roots_pem)}
+    except MeshError:
+        return "not compared"
+    return "the site's root" if shown & trusted else "another root"
+
+
+def with_webhook(finding: Finding, webhook: Mapping[str, Any], site: Site) -> Finding:
+    """The finding with what the webhook's configuration says beside it, and the hint that follows from that."""
+    wanted = injection_path(site.cluster, site.network)
+    paths = [path for path in webhook["paths"] if not path.endswith(wanted)]
+    hint = finding.hint
+    if webhook["configuration"] is None:
+        hint = "the site has no injection webhook of this revision: run site.yml for this site"
+    elif webhook["ca_bundle"] == "none":
+        hint = (
+            "the webhook has no CA bundle: istiod writes it where istio-system carried the annotation "
+            "topology.istio.io/controlPlaneClusters before the remote secret came; run site.yml for this site"
+        )
+    elif webhook["ca_bundle"] == "another root":
+        hint = "the webhook's CA bundle is another root than the site's: istiod mends it if it can reach the site's API"
+    elif paths and not site.is_primary:
+        hint = f"the webhook's path must be {wanted}, not {paths[0]}"
+    return Finding(finding.verdict, {**finding.evidence, "webhook": dict(webhook)}, hint)

@@ -5,7 +5,9 @@
 """What every ready replica of istiod says of clusters, proxies and gateways (used by `_xds.health`).
 
 `syncz` is per replica, and an address reaches one of them: so each is asked through the primary's API (port-forward),
-unless there is one only and an address is given. The calls grow with the replicas, never with sites or proxies.
+unless there is one only and an address is given. Where the API gives no stream (a proxy, a right that is missing), an
+address is tried until the replica that is wanted answers there. The calls grow with the replicas, never with sites or
+proxies.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -37,6 +39,8 @@ __all__ = ["PrimaryApi", "ready_pods", "watch"]
 # a fresh site's proxies may just be being pushed to: how often to look again before believing a fault, and how soon
 _LOOKS = 6
 _PAUSE = 0.5
+# how often an address is tried for one of n replicas: n times this, which misses it once in 50
+_TRIES = 4
 
 
 class PrimaryApi(Protocol):
@@ -45,6 +49,7 @@ class PrimaryApi(Protocol):
     def get(self, path: str, **query: Any) -> dict[str, Any] | None: ...
     def list(self, path: str, **query: Any) -> list[dict[str, Any]]: ...
     def create(self, path: str, body: Mapping[str, Any], **query: Any) -> dict[str, Any]: ...
+    def logs(self, namespace: str, pod: str, container: str, *, tail: int) -> str: ...
     def portforward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]: ...
 
 
@@ -79,12 +84,14 @@ def watch(
     deadline: Deadline,
     *,
     address: str | None,
+    detour: str | None = None,
     settled: Callable[[Snapshot], bool],
     publish: Callable[[Snapshot], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Ask all replicas until the answer is ``settled``, a few times at most; each answer is handed to ``publish``.
 
+    ``address`` is taken before a port-forward if there is one replica, ``detour`` where there is no port-forward.
     Never raises: an API or a replica that can't be asked stands in the snapshot.
     """
     try:
@@ -97,8 +104,9 @@ def watch(
     if not pods:
         publish(Snapshot())
         return
-    given = reach.split_address(address) if address and len(pods) == 1 else None
-    sessions = [_Session(api, mesh, pod, roots, token, deadline, given) for pod in pods]
+    given, other = (reach.split_address(each) if each else None for each in (address, address or detour))
+    ways = _ways(given, other, len(pods))
+    sessions = [_Session(api, mesh, pod, roots, token, deadline, ways, alone=len(pods) == 1) for pod in pods]
     try:
         for look in range(_LOOKS):
             if look:
@@ -111,6 +119,13 @@ def watch(
     finally:
         for session in sessions:
             session.close()
+
+
+def _ways(given: reach.Address | None, detour: reach.Address | None, replicas: int) -> tuple[reach.Address | None, ...]:
+    """The addresses at which one replica is looked for, in order; None stands for a port-forward to its pod."""
+    if replicas == 1:
+        return (given, None) if given else (None, *([detour] if detour else []))
+    return (None, *([detour] * _TRIES * replicas if detour else []))
 
 
 def _root_certificates(api: PrimaryApi, mesh: Mesh) -> str:
@@ -145,7 +160,9 @@ class _Session:
         roots: str,
         token: tokens.Token,
         deadline: Deadline,
-        given: reach.Address | None,
+        ways: Sequence[reach.Address | None],
+        *,
+        alone: bool,
     ) -> None:
         self._api = api
         self._mesh = mesh
@@ -153,12 +170,13 @@ class _Session:
         self._roots = roots
         self._token = token
         self._deadline = deadline
-        self._given = given
+        self._ways = ways
+        self._alone = alone
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._stream: transport.Ads | None = None
         self._silence = _Said(
-            Replica(pod, "address" if given else "port-forward", False, error="no answer before the deadline")
+            Replica(pod, _via(ways[0]), False, revision=mesh.revision_label, error="no answer before the deadline")
         )
         self._said = self._silence
 
@@ -188,14 +206,11 @@ class _Session:
         self._open.close()
 
     def _ask(self, watch: Callable[[], int]) -> _Said:
-        stream = self._stream or self._dial()
-        syncz = stream.ask(transport.SYNCZ)
+        stream, syncz = self._found() if self._stream is None else (self._stream, self._stream.ask(transport.SYNCZ))
         clusterz = stream.ask(transport.DEBUG, ["clusterz"]).resources
         networkz = stream.ask(transport.DEBUG, ["networkz"]).resources
         self._stream = stream
-        name, version = parse.control_plane(syncz.identifier)
-        if name and name != self._pod:
-            raise MeshError(f"istiod's replica {self._pod} didn't answer", why=f"{name} answered in its place")
+        version = parse.control_plane(syncz.identifier)[1]
         return _Said(
             replica=replace(self._silence.replica, answered=True, error="", version=version, took_ms=watch()),
             clusters=tuple(parse.clusters(b"".join(clusterz[:1]), self._pod)),
@@ -203,11 +218,34 @@ class _Session:
             gateways=tuple(parse.network_gateways(b"".join(networkz[:1]))),
         )
 
-    def _dial(self) -> transport.Ads:
+    def _found(self) -> tuple[transport.Ads, transport.Answer]:
+        """A stream to this very replica and its first answer: one way after the other; raises the first way's error."""
+        errors: list[MeshError] = []
+        for number, way in enumerate(self._ways):
+            last = number + 1 == len(self._ways)
+            try:
+                stream = self._dial(way, self._deadline.left() * (1 if last else 0.5))
+                syncz = stream.ask(transport.SYNCZ)
+                self._must_be_this(parse.control_plane(syncz.identifier)[0], way)
+            except MeshError as error:
+                errors.append(error)
+                self.close()
+            else:
+                self._silence = replace(self._silence, replica=replace(self._silence.replica, via=_via(way)))
+                return stream, syncz
+        self._ways = self._ways[:1]  # the next look tries the best way again, and not all
+        raise errors[0]
+
+    def _must_be_this(self, name: str, way: reach.Address | None) -> None:
+        """An answer without a name is taken only where nobody else can have given it."""
+        if name != self._pod and (name or not (self._alone or way is None)):
+            why = f"{name or 'one that gives no name'} answered in its place"
+            raise MeshError(f"istiod's replica {self._pod} didn't answer", why=why)
+
+    def _dial(self, way: reach.Address | None, seconds: float) -> transport.Ads:
+        """A stream that lives for ``seconds``, at an address or (None) through a port-forward to the pod."""
         mesh = self._mesh
-        address = self._given or self._open.enter_context(
-            self._api.portforward(mesh.namespace, self._pod, reach.XDS_PORT)
-        )
+        address = way or self._open.enter_context(self._api.portforward(mesh.namespace, self._pod, reach.XDS_PORT))
         connection = self._open.enter_context(
             transport.Connection(address, server_name=mesh.server_name, root_pem=self._roots)
         )
@@ -220,6 +258,8 @@ class _Session:
                 "ISTIO_VERSION": transport.ISTIO_VERSION,
             },
         }
-        return self._open.enter_context(
-            connection.ads(node, token=self._token.text, cluster="", timeout=self._deadline.left())
-        )
+        return self._open.enter_context(connection.ads(node, token=self._token.text, cluster="", timeout=seconds))
+
+
+def _via(way: reach.Address | None) -> str:
+    return "address" if way else "port-forward"

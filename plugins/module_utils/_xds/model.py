@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Verdict
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import names
 
 __all__ = [
     "ClusterState",
@@ -38,6 +39,7 @@ class Mesh:
 
     ``gateway`` is the name of the Deployment whose connection proves that a site is joined. ``networks`` is the network
     and ``gateway_addresses`` the addresses of its gateway, for every cluster that the caller knows.
+    ``certificate_seconds`` is what the mesh's proxies ask for (SECRET_TTL of Istio's agent: 24 hours).
     """
 
     namespace: str
@@ -49,11 +51,17 @@ class Mesh:
     gateway: str
     networks: Mapping[str, str] = field(default_factory=dict)
     gateway_addresses: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    certificate_seconds: int = 24 * 3600
 
     @property
     def server_name(self) -> str:
         """The DNS name that istiod's certificate must hold."""
         return f"{self.istiod_name}.{self.namespace}.svc"
+
+    @property
+    def injector(self) -> str:
+        """The name of the injection webhook's configuration, at every site."""
+        return names("" if self.revision_label == "default" else self.revision_label)["injector"]
 
     @property
     def identity(self) -> str:
@@ -138,6 +146,7 @@ class Replica:
     pod: str
     via: str
     answered: bool
+    revision: str = ""
     version: str = ""
     error: str = ""
     took_ms: int = 0
@@ -148,6 +157,7 @@ class Replica:
             "pod": self.pod,
             "via": self.via,
             "answered": self.answered,
+            "revision": self.revision,
             "version": self.version,
             "error": self.error,
             "took_ms": self.took_ms,

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding
 
-__all__ = ["XDS_PORT", "connect", "handshake", "split_address"]
+__all__ = ["XDS_PORT", "beside", "connect", "endpoint_addresses", "handshake", "split_address"]
 
 XDS_PORT = 15012
 _SOON_DAYS = 1.0
@@ -62,6 +64,34 @@ def connect(host: str, port: int, timeout: float) -> tuple[Finding, Address | No
 
 
 _HINT = "check the address of the primary's istiod gateway, its port 15012, and the sources that it allows"
+
+
+def endpoint_addresses(slices: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ready addresses of a Service's EndpointSlices, in order."""
+    return [
+        str(address)
+        for item in slices
+        for endpoint in item.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in endpoint.get("addresses") or []
+    ]
+
+
+def beside(finding: Finding, own: Sequence[str]) -> Finding:
+    """The finding about the controller's address for istiod, beside where the site's own Service leads (``own``).
+
+    Another address is right where the site reaches istiod by another way (address translation), so it is only told.
+    """
+    evidence = {**finding.evidence, "site": list(own)}
+    if not own:
+        hint = "the site's istiod Service has no endpoint: run site.yml for this site"
+        return Finding("failed", {**evidence, "error": "no endpoint at the site"}, hint)
+    known = {str(finding.evidence["address"]).rpartition(":")[0].strip("[]")}
+    known |= set(str(finding.evidence.get("resolved", "")).split(", "))
+    if finding.verdict == "ok" and not known & set(own):
+        hint = f"the site's istiod Service leads to {', '.join(own)}: right only if the site reaches istiod there"
+        return Finding("warning", evidence, hint)
+    return Finding(finding.verdict, evidence, finding.hint)
 
 
 def handshake(address: Address, server_name: str, roots_pem: str, timeout: float, now: datetime) -> Finding:

@@ -23,6 +23,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ROOT
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._xds import (
     checks,
+    diagnosis,
     identity,
     injection,
     parse,
@@ -49,12 +50,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "join.ads": ("join.tls", "join.token"),
     "join.endpoints": ("join.ads",),
     "join.csr": ("join.tls", "join.token"),
-    # last, for a webhook that hangs takes ten seconds
+    # beside the others, for a webhook that hangs takes ten seconds
     "join.injection": (),
 }
 _FROM_SITE = ("join.token", "join.injection")
 _CONNECT_SECONDS = 5.0
-_ENDPOINT_NAMES = 1000
 _Left = TypeVar("_Left")
 _NOTHING = "istiod knows no services for this site: look at istiod.cluster-synced"
 
@@ -78,7 +78,7 @@ class Walk:
     """One site's walk; :meth:`records` may be taken at any time, also while a stage hangs.
 
     ``connect`` gives the site's API or raises MeshError. ``forward`` (of the primary) opens a way to istiod where no
-    address is given. ``secret`` tells ``{exists, keys}`` of the site's remote secret.
+    address is given. ``witness`` is asked why istiod refuses a token, if it does.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Walk:
         *,
         connect: Callable[[Deadline], SiteApi],
         forward: Callable[[], AbstractContextManager[tuple[str, int]]] | None,
-        secret: Callable[[], Mapping[str, Any]],
+        witness: diagnosis.Witness,
         seconds: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -96,18 +96,20 @@ class Walk:
         self.mesh = mesh
         self._connect = connect
         self._forward = forward
-        self._secret = secret
+        self._witness = witness
         self._seconds = seconds
         self._now = now
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
-        self._running: tuple[str, Callable[[], int]] | None = None
+        self._running: dict[str, Callable[[], int]] = {}
+        self._opening = threading.Lock()
         self._api: SiteApi | None = None
         self._api_error: MeshError | None = None
         self._address: reach.Address | None = None
         self._token: tokens.Token | None = None
         self._roots = ""
         self._connection: transport.Connection | None = None
+        self._facts: Mapping[str, Any] | None = None
         self._endpoints: list[ServiceEndpoint] = []
         self._gateways: list[NetworkGateway] = []
 
@@ -121,24 +123,24 @@ class Walk:
             "join.ads": self._discover,
             "join.endpoints": self._compare_endpoints,
             "join.csr": self._get_certificate,
-            "join.injection": self._inject,
         }
+        beside = threading.Thread(target=self._stage, args=("join.injection", (), self._inject), daemon=True)
+        beside.start()
         with ExitStack() as self._open:
-            for check, needs in STAGES.items():
-                self._stage(check, needs, stages[check])
+            for check, stage in stages.items():
+                self._stage(check, STAGES[check], stage)
+        beside.join(self._deadline.left())
 
     def records(self) -> list[Record]:
         """A record for every stage; what hasn't ended by now is `unknown`."""
         with self._lock:
-            done, running = dict(self._records), self._running
+            done, running = dict(self._records), dict(self._running)
         for check in STAGES:
             if check not in done:
-                hung = running is not None and running[0] == check
+                hung = check in running
                 evidence = {"error": f"no answer in {self._seconds:g} s" if hung else "not asked: the time was up"}
-                took = running[1]() if running is not None and hung else 0
-                done[check] = self._record(
-                    check, Finding("unknown", evidence, "see the stage that took the time"), took
-                )
+                finding = Finding("unknown", evidence, "see the stage that took the time")
+                done[check] = self._record(check, finding, running[check]() if hung else 0)
         return [done[check] for check in STAGES]
 
     # -- running stages -----------------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ class Walk:
     def _stage(self, check: str, needs: tuple[str, ...], stage: Callable[[], Finding]) -> None:
         watch = timed()
         with self._lock:
-            self._running = (check, watch)
+            self._running[check] = watch
             missing = [need for need in needs if self._records[need].verdict not in ("ok", "warning")]
         if missing:
             finding = Finding("unknown", {"needs": missing}, f"mend {missing[0]} first")
@@ -156,7 +158,7 @@ class Walk:
             finding = self._guarded(stage)
         with self._lock:
             self._records[check] = self._record(check, finding, watch())
-            self._running = None
+            del self._running[check]
 
     def _guarded(self, stage: Callable[[], Finding]) -> Finding:
         try:
@@ -182,15 +184,16 @@ class Walk:
 
     def _site_api(self) -> SiteApi:
         """The site's API; one that didn't answer once isn't asked again, for each try may cost the whole deadline."""
-        if self._api_error is not None:
-            raise self._api_error
-        if self._api is None:
-            try:
-                self._api = self._connect(self._deadline)
-            except MeshError as error:
-                self._api_error = error
-                raise
-        return self._api
+        with self._opening:
+            if self._api_error is not None:
+                raise self._api_error
+            if self._api is None:
+                try:
+                    self._api = self._connect(self._deadline)
+                except MeshError as error:
+                    self._api_error = error
+                    raise
+            return self._api
 
     def _silent(self, error: ApiError) -> None:
         if error.status == 0:
@@ -206,7 +209,9 @@ class Walk:
             hint = "the namespace, its service account or its audience isn't there: is the site enrolled?"
             return Finding("failed", {"error": error.message}, hint)
         evidence = self._token.evidence(self._now())
-        if abs(evidence.get("clock_ahead", 0)) > 60:
+        if not self._token.is_for_the_mesh:
+            return Finding("failed", evidence, f"the API doesn't issue tokens for {tokens.AUDIENCE}: see its audiences")
+        if abs(evidence.get("clock_ahead", 0)) > tokens.CLOCK_SECONDS:
             return Finding("warning", evidence, "the site's clock and the controller's differ by more than a minute")
         return Finding("ok", evidence)
 
@@ -218,8 +223,19 @@ class Walk:
             )
         except ApiError as error:
             self._silent(error)
-            return injection.refusal(error.status, error.why or error.what)
-        return injection.judge(pod, self.site)
+            finding = injection.refusal(error.status, error.why or error.what)
+        else:
+            finding = injection.judge(pod, self.site)
+        return self._with_webhook(finding) if finding.verdict == "failed" else finding
+
+    def _with_webhook(self, finding: Finding) -> Finding:
+        """Beside a refusal, what the webhook's own configuration says; asked only then."""
+        path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+        try:
+            webhook = injection.webhook_facts(self._site_api().list(path), self.mesh, self._site_roots())
+        except MeshError as error:
+            return Finding(finding.verdict, {**finding.evidence, "webhook": f"unknown: {error.message}"}, finding.hint)
+        return injection.with_webhook(finding, webhook, self.site)
 
     def _site_roots(self) -> str:
         """The root certificates that the site's proxies trust; empty if istiod hasn't written them there."""
@@ -238,7 +254,16 @@ class Walk:
         if address is None:
             return Finding("failed", {"source": source}, "the site's istiod Service has no endpoint: run site.yml")
         finding, self._address = reach.connect(*address, self._connect_seconds())
-        return Finding(finding.verdict, {**finding.evidence, "source": source}, finding.hint)
+        found = Finding(finding.verdict, {**finding.evidence, "source": source}, finding.hint)
+        return self._beside_the_sites_own(found) if source == "given" and not self.site.is_primary else found
+
+    def _beside_the_sites_own(self, finding: Finding) -> Finding:
+        """A given address is the controller's way; the site's own Service must lead somewhere too."""
+        try:
+            own = self._own_addresses()
+        except MeshError as error:
+            return Finding(finding.verdict, {**finding.evidence, "site": f"unknown: {error.message}"}, finding.hint)
+        return reach.beside(finding, own)
 
     def _connect_seconds(self) -> float:
         """What one connection may take: an address that swallows packets mustn't eat the time of the other stages."""
@@ -250,17 +275,21 @@ class Walk:
             return "given", reach.split_address(self.site.istiod_address)
         if self._forward is not None:
             return "port-forward", self._open.enter_context(self._forward())
+        own = self._own_addresses()
+        return ("endpointslice", (own[0], reach.XDS_PORT)) if own else ("endpointslice", None)
+
+    def _own_addresses(self) -> list[str]:
+        """Where the site's own Service for istiod leads: its endpoints, or the name that stands in for them."""
         path = f"/apis/discovery.k8s.io/v1/namespaces/{self.mesh.namespace}/endpointslices"
+        service = f"/api/v1/namespaces/{self.mesh.namespace}/services/{self.mesh.istiod_name}"
         try:
             slices = self._site_api().list(path, labelSelector=f"kubernetes.io/service-name={self.mesh.istiod_name}")
+            own = reach.endpoint_addresses(slices)
+            name = None if own else ((self._site_api().get(service) or {}).get("spec") or {}).get("externalName")
         except ApiError as error:
             self._silent(error)
             raise
-        for item in slices:
-            for endpoint in item.get("endpoints") or []:
-                for address in endpoint.get("addresses") or []:
-                    return "endpointslice", (str(address), reach.XDS_PORT)
-        return "endpointslice", None
+        return own or ([str(name)] if name else [])
 
     def _handshake(self) -> Finding:
         self._roots = self._site_roots()
@@ -305,8 +334,7 @@ class Walk:
                 names = transport.eds_names(clusters)
                 if not names:
                     return Finding("failed", {"clusters": len(clusters.resources), "services": 0}, _NOTHING)
-                asked = names[:_ENDPOINT_NAMES]
-                self._endpoints = transport.endpoints(stream.ask(transport.CLUSTER_LOAD_ASSIGNMENT, asked))
+                self._endpoints = transport.endpoints(stream.ask(transport.CLUSTER_LOAD_ASSIGNMENT, names))
                 networkz = stream.ask(transport.DEBUG, ["networkz"]).resources
                 self._gateways = parse.network_gateways(b"".join(networkz[:1]))
             with self._ads("sidecar") as stream:
@@ -317,7 +345,6 @@ class Walk:
             "clusters": len(clusters.resources),
             "listeners": listeners,
             "services": len(names),
-            "services_asked": len(asked),
             "endpoints": len(self._endpoints),
         }
         if not listeners:
@@ -339,11 +366,17 @@ class Walk:
             return self._refused(error)
 
     def _refused(self, error: transport.RpcError) -> Finding:
-        return identity.diagnosis(
-            error,
-            _got(self._token),
-            self.site,
-            self._now(),
-            lambda token: tokens.is_accepted(self._site_api(), token),
-            self._secret,
-        )
+        return diagnosis.explain(error, self.site, self._known)
+
+    def _known(self) -> Mapping[str, Any]:
+        """The facts that explain a refusal, gathered once for all stages."""
+        if self._facts is None:
+            self._facts = diagnosis.facts(
+                _got(self._token),
+                self.site,
+                self._now(),
+                accepted=lambda token: tokens.is_accepted(self._site_api(), token),
+                witness=self._witness,
+                left=self._deadline.left,
+            )
+        return self._facts

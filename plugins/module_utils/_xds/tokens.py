@@ -23,6 +23,7 @@ __all__ = ["AUDIENCE", "Creator", "Token", "is_accepted", "request"]
 # istiod accepts no other audience unless TOKEN_AUDIENCES says so
 AUDIENCE = "istio-ca"
 _SECONDS = 600  # the shortest that the API gives
+CLOCK_SECONDS = 60  # clocks that differ by more are told
 
 
 class Creator(Protocol):
@@ -52,8 +53,19 @@ class Token:
         if isinstance(self.claims.get("exp"), (int, float)):
             found["seconds_left"] = round(self.claims["exp"] - now.timestamp())
         if isinstance(self.claims.get("iat"), (int, float)):
-            found["clock_ahead"] = round(self.claims["iat"] - now.timestamp())
+            found["clock_ahead"] = round(self.clock_ahead(now))
         return found
+
+    def clock_ahead(self, now: datetime) -> float:
+        """How many seconds the issuer's clock is before ours; 0 if the token doesn't say when it was issued."""
+        issued = self.claims.get("iat")
+        return issued - now.timestamp() if isinstance(issued, (int, float)) else 0.0
+
+    @property
+    def is_for_the_mesh(self) -> bool:
+        """Whether istiod is among its audiences."""
+        audiences = self.claims.get("aud")
+        return audiences == AUDIENCE or (isinstance(audiences, list) and AUDIENCE in audiences)
 
 
 def request(api: Creator, namespace: str, service_account: str) -> Token:

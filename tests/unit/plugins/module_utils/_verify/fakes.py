@@ -62,6 +62,13 @@ def pod(name: str, namespace: str, labels: Mapping[str, str] | None = None, **co
     return named(name, namespace, labels, spec={"containers": listed})
 
 
+def system_namespace(network: str, primary: str | None = None) -> dict[str, Any]:
+    found = named("istio-system", None, {"topology.istio.io/network": network})
+    if primary:
+        found["metadata"]["annotations"] = {"topology.istio.io/controlPlaneClusters": primary}
+    return found
+
+
 def root_configmap(namespace: str, text: str = ROOT) -> dict[str, Any]:
     return named("istio-ca-root-cert", namespace, data={"root-cert.pem": text})
 
@@ -171,7 +178,10 @@ def centre() -> FakeApi:
             f"{SYSTEM}/configmaps/istio-ca-root-cert": root_configmap("istio-system"),
             f"{SYSTEM}/secrets": [secret("shop", kubeconfig())],
             "/api/v1/configmaps": [root_configmap("istio-system"), root_configmap("sample")],
-            "/api/v1/namespaces": [named("istio-system"), named("sample", None, {"istio-injection": "enabled"})],
+            "/api/v1/namespaces": [
+                system_namespace("net-centre"),
+                named("sample", None, {"istio-injection": "enabled"}),
+            ],
             DEPLOYMENTS: [gateway(name) for name in names],
             f"{SYSTEM}/pods": [
                 pod(f"{name}-1", "istio-system", {"app": name}, istio_proxy="proxyv2:1") for name in names
@@ -190,7 +200,10 @@ def shop() -> FakeApi:
             "/api/v1/pods": [*gateways, *apps, pod("coredns-1", "kube-system", coredns="coredns:1")],
             WEBHOOKS: [webhook("/inject/cluster/shop/net/net-shop")],
             "/api/v1/configmaps": [root_configmap("istio-system"), root_configmap("sample")],
-            "/api/v1/namespaces": [named("istio-system"), named("sample", None, {"istio-injection": "enabled"})],
+            "/api/v1/namespaces": [
+                system_namespace("net-shop", "centre"),
+                named("sample", None, {"istio-injection": "enabled"}),
+            ],
             f"{SYSTEM}/services/istiod": istiod_service(),
             SLICES: [istiod_slice("192.0.2.10")],
             DEPLOYMENTS: [gateway(name) for name in names],

@@ -20,6 +20,30 @@ def judge_webhook(*configurations: dict[str, Any], revision: str = "", root: str
     return inputs.webhook(configurations, site="shop", network="net-shop", revision=revision, root=root)
 
 
+@pytest.mark.parametrize(
+    ("found", "primary", "faults"),
+    [
+        (fakes.system_namespace("net-shop", "centre"), "centre", []),
+        (fakes.system_namespace("net-shop", "other, centre"), "centre", []),
+        (fakes.system_namespace("net-shop", "*"), "centre", []),
+        (fakes.system_namespace("net-shop"), None, []),
+        (fakes.system_namespace("net-shop"), "centre", ["is missing, not centre"]),
+        (fakes.system_namespace("net-shop", "center"), "centre", ["is center, not centre"]),
+        (fakes.system_namespace("net-x", "centre"), "centre", ["network net-x, not net-shop"]),
+        (fakes.named("istio-system"), "centre", ["network none", "is missing"]),
+        (None, "centre", ["there is no namespace"]),
+    ],
+)
+def test_the_systems_namespace_must_name_network_and_control_plane(
+    found: dict[str, Any] | None, primary: str | None, faults: list[str]
+) -> None:
+    finding = inputs.namespace(found, network="net-shop", primary=primary)
+    assert finding.verdict == ("failed" if faults else "ok")
+    told = finding.evidence.get("faults", [])
+    assert len(told) == len(faults)
+    assert all(part in line for part, line in zip(faults, told, strict=True))
+
+
 def test_a_webhook_with_the_sites_path_and_root_is_ok() -> None:
     found = judge_webhook(fakes.webhook(PATH), fakes.named("somebody-elses"))
     assert found.verdict == "ok"

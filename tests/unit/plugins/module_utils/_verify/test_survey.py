@@ -77,7 +77,12 @@ def test_records_are_json_without_secrets_and_say_who_was_asked(mesh: Mesh) -> N
 
 
 def test_a_primary_has_no_records_of_checks_for_edges(mesh: Mesh) -> None:
-    assert set(verdicts(mesh.survey(CENTRE), "centre")) == {"input.trust", "gateway.ready", "gateway.address"}
+    assert set(verdicts(mesh.survey(CENTRE), "centre")) == {
+        "input.namespace",
+        "input.trust",
+        "gateway.ready",
+        "gateway.address",
+    }
 
 
 def test_a_site_that_doesnt_answer_is_unknown_and_asked_once(mesh: Mesh) -> None:

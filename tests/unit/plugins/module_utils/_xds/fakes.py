@@ -30,6 +30,8 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from envoy.service.status.v3 import csds_pb2
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio import kubeconfig
+from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._xds import transport
 
@@ -275,6 +277,16 @@ def refused(status: int, why: str, reason: str = "") -> ApiError:
     return ApiError("the request failed", status=status, reason=reason, why=why)
 
 
+def remote_secret_of(site: str, *keys: str, access: Access | None = None) -> dict[str, Any]:
+    """A remote secret as the primary holds it, with a kubeconfig under each key."""
+    text = kubeconfig.build(site, access or Access("https://127.0.0.1:1", token=token_of(site)))
+    value = base64.b64encode(text.encode()).decode()
+    return {
+        "metadata": {"name": f"istio-remote-secret-{site}", "labels": {"istio/multiCluster": "true"}},
+        "data": dict.fromkeys(keys, value),
+    }
+
+
 @dataclass
 class FakeApi:
     """A Kubernetes client without HTTP: what its cluster answers, and what it was asked."""
@@ -286,7 +298,10 @@ class FakeApi:
     pods: tuple[str, ...] = ("istiod-1",)
     forwards: dict[str, str] = field(default_factory=dict)
     secret_keys: dict[str, list[str]] = field(default_factory=dict)
-    slices: list[dict[str, Any]] = field(default_factory=list)
+    slices: list[dict[str, Any]] = field(default_factory=lambda: [{"endpoints": [{"addresses": ["127.0.0.1"]}]}])
+    external_name: str = ""
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
+    log: str = ""
     injected: bool = True
     accepts: bool = True
     errors: dict[str, ApiError] = field(default_factory=dict)
@@ -306,15 +321,18 @@ class FakeApi:
         name = path.rpartition("/")[2]
         if name == "istio-ca-root-cert":
             return {"data": {"root-cert.pem": self.root}} if self.root else None
-        if name.startswith("istio-remote-secret-"):
-            keys = self.secret_keys.get(name.removeprefix("istio-remote-secret-"))
-            return None if keys is None else {"data": dict.fromkeys(keys, "c2VjcmV0")}
+        if path.endswith("/services/istiod"):
+            return {"spec": {"externalName": self.external_name}} if self.external_name else None
         raise AssertionError(path)
 
     def list(self, path: str, **query: Any) -> list[dict[str, Any]]:
         self._count(path)
         if path.endswith("/endpointslices"):
             return self.slices
+        if path.endswith("/secrets"):
+            return [remote_secret_of(name, *keys) for name, keys in self.secret_keys.items()]
+        if path.endswith("/mutatingwebhookconfigurations"):
+            return self.webhooks
         ready = {"conditions": [{"type": "Ready", "status": "True"}]}
         return [{"metadata": {"name": name}, "status": ready} for name in self.pods]
 
@@ -333,6 +351,10 @@ class FakeApi:
             ]
             pod["spec"]["containers"].append({"name": "istio-proxy", "image": "proxyv2", "env": env})
         return pod
+
+    def logs(self, namespace: str, pod: str, container: str, *, tail: int) -> str:
+        self._count(f"pods/{pod}/log")
+        return self.log
 
     @contextmanager
     def portforward(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:

@@ -24,6 +24,10 @@ RESULT = {"proxies": [{"cluster": "lyon"}, {"cluster": "oslo"}], "clusters": [],
         ("a.b.$", "Unknown token", 5),
         ("'abc", "Unclosed", 1),
         ("a && size(b)", "no function size()", 6),
+        ("size && size (b)", "no function size()", 9),
+        ("length(a, b)", "takes 1 argument, not 2", 1),
+        ("a || contains(b)", "takes 2 arguments, not 1", 6),
+        ("merge()", "takes at least 1 arguments, not 0", 1),
     ],
 )
 def test_an_expression_that_cant_be_read_is_an_error_with_its_position(that: str, why: str, position: int) -> None:
@@ -44,6 +48,7 @@ def test_an_expression_that_cant_be_read_is_an_error_with_its_position(that: str
         ("nothing", False),
         ("clusters", False),
         ("`0`", True),
+        ("merge(@, @, @)", True),
     ],
 )
 def test_an_expectation_is_met_unless_it_gives_nothing(that: str, met: bool) -> None:

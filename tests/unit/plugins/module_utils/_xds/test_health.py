@@ -168,6 +168,37 @@ def test_a_replica_that_answers_in_anothers_place_didnt_answer(world: World) -> 
     assert "answered in its place" in result["replicas"][1]["error"]
 
 
+def test_a_replica_without_a_port_forward_is_found_at_istiods_address(world: World) -> None:
+    world.apis["hub"].pods = ("istiod-1", "istiod-2")
+    world.apis["hub"].errors = {"portforward/istiod-1": refused(0, "streams don't go through a proxy", "Proxy")}
+    world.istiods = {"istiod-1": Istiod(ROOT), "istiod-2": Istiod(ROOT)}
+    world.start()
+    world.address = world.addresses[0]  # the load balancer of this world always picks the first
+    result = world.examine()
+    assert result["healthy"] is True
+    assert {item["pod"]: item["via"] for item in result["replicas"]} == {
+        "istiod-1": "address",
+        "istiod-2": "port-forward",
+    }
+
+
+def test_an_address_that_never_leads_to_a_replica_is_tried_a_bounded_number_of_times(world: World) -> None:
+    world.apis["hub"].pods = ("istiod-1", "istiod-2")
+    world.apis["hub"].errors = {"portforward/istiod-2": refused(403, "may not forward")}
+    world.start()
+    world.address = world.addresses[0]
+    result = world.examine()
+    assert [item["answered"] for item in result["replicas"]] == [True, False]
+    assert "may not forward" in result["replicas"][1]["error"]
+    # istiod-1's own, 4 x 2 tries for the other, two for each site's synthetic proxy
+    assert world.istiods["istiod-1"].streams == 1 + 4 * 2 + 2 * 2
+
+
+def test_replicas_tell_their_revision(world: World) -> None:
+    world.start()
+    assert world.examine()["replicas"][0]["revision"] == "default"
+
+
 def test_with_an_address_and_one_replica_no_port_forward_is_needed(world: World) -> None:
     world.start()
     world.address = world.addresses[0]

@@ -6,78 +6,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Site
 from ansible_collections.edge.mesh.plugins.module_utils._xds.synthetic import STAGES, Walk
-from tests.unit.plugins.module_utils._xds.fakes import Authority, FakeApi, Istiod, refused, serve
-
-ROOT = Authority()
-MESH = Mesh(
-    "istio-system",
-    "istiod",
-    "default",
-    "m1",
-    "cluster.local",
-    "default",
-    "istio-eastwestgateway",
-    {"hub": "net-hub", "edge": "net-edge"},
+from tests.unit.plugins.module_utils._xds.fakes import (
+    Authority,
+    FakeApi,
+    Istiod,
+    refused,
+    token_of,
 )
-Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def istiod() -> Istiod:
-    return Istiod(ROOT)
-
-
-@pytest.fixture
-def api() -> FakeApi:
-    return FakeApi("edge", ROOT.pem, "net-edge", secret_keys={"edge": ["edge"]})
-
-
-@pytest.fixture
-def walk(istiod: Istiod, api: FakeApi) -> Iterator[Run]:
-    with serve(istiod) as address:
-
-        def run(
-            site_api: FakeApi | MeshError = api,
-            *,
-            cluster: str = "edge",
-            given: str | None = address,
-            mesh: Mesh = MESH,
-            seconds: float = 10,
-        ) -> dict[str, Any]:
-            def connect(_deadline: object) -> FakeApi:
-                if isinstance(site_api, MeshError):
-                    raise site_api
-                return site_api
-
-            keys = api.secret_keys
-            done = Walk(
-                Site(cluster, "net-edge", given),
-                mesh,
-                connect=connect,
-                forward=None,
-                secret=lambda: {"exists": cluster in keys, "keys": keys.get(cluster, [])},
-                seconds=seconds,
-            )
-            done.run()
-            return {entry.id: entry for entry in done.records()}
-
-        run.address = address  # type: ignore[attr-defined]
-        yield run
-
-
-def verdicts(records: dict[str, Any]) -> dict[str, str]:
-    return {check.removeprefix("join."): entry.verdict for check, entry in records.items() if entry.verdict != "ok"}
+from tests.unit.plugins.module_utils._xds.walks import MESH, ROOT, Run, Witness, verdicts
 
 
 def test_a_healthy_site_passes_every_stage(walk: Run, api: FakeApi) -> None:
@@ -92,16 +39,19 @@ def test_a_healthy_site_passes_every_stage(walk: Run, api: FakeApi) -> None:
 
 def test_a_walk_changes_nothing_at_the_site(walk: Run, api: FakeApi) -> None:
     walk()
-    assert [path.rpartition("/")[2] for path, _body in api.created] == ["token", "pods"]
-    assert api.created[1][1]["query"] == {"dryRun": "All"}
-    assert api.requests == 3
+    asked = {path.rpartition("/")[2]: body["query"] for path, body in api.created}
+    assert asked == {"token": {}, "pods": {"dryRun": "All"}}
+    # the root, the site's own endpoints for istiod, the token, the dry run
+    assert api.requests == 4
 
 
-def test_no_evidence_holds_a_token_or_a_key(walk: Run, api: FakeApi) -> None:
-    api.secret_keys = {}
+def test_no_evidence_holds_a_token_or_a_key(walk: Run, istiod: Istiod, witness: Witness) -> None:
+    istiod.clusters["edge"] = "another issuer"
+    witness.lines = ['failed to validate the JWT from cluster "edge": ' + token_of("edge")]
     for records in (walk(), walk(cluster="other")):
         text = json.dumps([entry.as_dict() for entry in records.values()])
         assert "e30." not in text
+        assert "c2lnbmF0dXJl" not in text
         assert "PRIVATE" not in text
 
 
@@ -152,31 +102,23 @@ def test_a_token_that_isnt_issued_is_a_fact_unless_we_lack_the_right(
     assert records["join.csr"].evidence == {"needs": ["join.token"]}
 
 
-def test_a_clock_that_differs_is_a_warning(walk: Run, api: FakeApi) -> None:
-    api.claims = {"iat": 1_000_000_000}
-    assert verdicts(walk()) == {"token": "warning"}
-
-
-@pytest.mark.parametrize(
-    ("keys", "accepts", "hint"),
-    [
-        ({}, True, "has no remote secret"),
-        ({"edge": ["other"]}, True, "key must be the cluster's name"),
-        ({"edge": ["edge"]}, False, "itself refuses the token"),
-        ({"edge": ["edge"]}, True, "can't have the token reviewed"),
-    ],
-)
-def test_a_refused_authentication_is_explained_by_facts_of_our_own(
-    walk: Run, istiod: Istiod, api: FakeApi, keys: dict[str, list[str]], accepts: bool, hint: str
+def test_a_clock_that_differs_is_a_warning_and_a_failure_where_certificates_arent_valid_by_it(
+    walk: Run, api: FakeApi
 ) -> None:
-    istiod.clusters["edge"] = "another issuer"
-    api.secret_keys, api.accepts = keys, accepts
+    now = datetime.now(UTC).timestamp()
+    api.claims = {"iat": now + 300}
+    assert verdicts(walk()) == {"token": "warning"}
+    api.claims = {"iat": now + 25 * 3600}
     records = walk()
-    assert verdicts(records) == {"ads": "failed", "endpoints": "unknown", "csr": "failed"}
-    assert records["join.csr"].evidence["code"] == "UNAUTHENTICATED"
-    assert records["join.csr"].evidence["token"]["audience"] == ["istio-ca"]
-    assert hint in records["join.csr"].hint
-    assert hint in records["join.ads"].hint
+    assert verdicts(records) == {"token": "warning", "csr": "failed"}
+    assert "by the site's clock" in records["join.csr"].hint
+
+
+def test_a_token_for_other_audiences_fails(walk: Run, api: FakeApi) -> None:
+    api.claims = {"aud": ["https://kubernetes.default.svc"]}
+    records = walk()
+    assert records["join.token"].verdict == "failed"
+    assert "istio-ca" in records["join.token"].hint
 
 
 def test_an_istiod_that_is_silent_fails_within_the_deadline(walk: Run, istiod: Istiod) -> None:
@@ -222,14 +164,52 @@ def test_a_certificate_is_looked_at(walk: Run, istiod: Istiod, change: dict[str,
 
 def test_a_pod_that_would_get_no_sidecar_fails(walk: Run, api: FakeApi) -> None:
     api.injected = False
-    assert verdicts(walk()) == {"injection": "failed"}
+    records = walk()
+    assert verdicts(records) == {"injection": "failed"}
+    assert "has no injection webhook" in records["join.injection"].hint
+
+
+def webhook(path: str = "/inject/cluster/edge/net/net-edge", bundle: str | None = None) -> dict[str, Any]:
+    client = {"service": {"path": path}, "caBundle": base64.b64encode((bundle or "").encode()).decode()}
+    return {"metadata": {"name": "istio-sidecar-injector"}, "webhooks": [{"clientConfig": client}]}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "bundle", "hint"),
+    [
+        (webhook(), "none", "has no CA bundle"),
+        (webhook(bundle="garbage"), "none", "has no CA bundle"),
+        (webhook(bundle=Authority("other").pem), "another root", "is another root"),
+        (webhook("/inject/cluster/x/net/y", ROOT.pem), "the site's root", "not /inject/cluster/x/net/y"),
+        (webhook(bundle=ROOT.pem), "the site's root", "check 15017"),
+    ],
+)
+def test_a_refused_injection_is_explained_by_the_webhook(
+    walk: Run, api: FakeApi, configuration: dict[str, Any], bundle: str, hint: str
+) -> None:
+    api.errors = {"/pods": refused(500, "failed calling webhook: context deadline exceeded")}
+    api.webhooks = [configuration]
+    record = walk()["join.injection"]
+    assert record.verdict == "failed"
+    assert record.evidence["webhook"]["ca_bundle"] == bundle
+    assert hint in record.hint
 
 
 def test_without_a_given_address_the_sites_own_endpoint_is_taken(walk: Run, api: FakeApi) -> None:
-    assert walk(given=None)["join.address"].verdict == "failed"
-    api.slices = [{"endpoints": [{"addresses": ["127.0.0.1"]}]}]
     record = walk(given=None)["join.address"]
     assert (record.evidence["address"], record.evidence["source"]) == ("127.0.0.1:15012", "endpointslice")
+    api.slices = []
+    assert walk(given=None)["join.address"].verdict == "failed"
+
+
+def test_beside_a_given_address_the_sites_own_service_must_lead_somewhere(walk: Run, api: FakeApi) -> None:
+    api.slices = [{"endpoints": [{"addresses": ["10.9.9.9"]}]}]
+    elsewhere = walk()["join.address"]
+    assert (elsewhere.verdict, elsewhere.evidence["site"]) == ("warning", ["10.9.9.9"])
+    api.slices = [{"endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": False}}]}]
+    assert walk()["join.address"].verdict == "failed"
+    api.external_name = "127.0.0.1"
+    assert walk()["join.address"].verdict == "ok"
 
 
 def test_a_stage_that_hangs_is_unknown_and_names_itself() -> None:
@@ -241,15 +221,14 @@ def test_a_stage_that_hangs_is_unknown_and_names_itself() -> None:
         raise MeshError("too late")
 
     site = Site("edge", "net-edge", "127.0.0.1:1")
-    stuck = Walk(site, MESH, connect=hang, forward=None, secret=dict, seconds=5)
+    stuck = Walk(site, MESH, connect=hang, forward=None, witness=Witness(FakeApi("edge", "")), seconds=5)
     thread = threading.Thread(target=stuck.run, daemon=True)
     thread.start()
     assert entered.wait(5)
     records = {entry.id: entry for entry in stuck.records()}
-    assert records["join.address"].verdict == "failed"
-    assert records["join.token"].verdict == "unknown"
-    assert "no answer in 5 s" in records["join.token"].evidence["error"]
-    assert records["join.injection"].evidence == {"error": "not asked: the time was up"}
+    assert {entry.verdict for entry in records.values()} == {"unknown"}
+    assert "no answer in 5 s" in records["join.injection"].evidence["error"]
+    assert records["join.csr"].evidence == {"error": "not asked: the time was up"}
     release.set()
     thread.join(5)
 
