@@ -62,7 +62,7 @@ sanity: ## ansible-test sanity
 
 molecule: ## The Molecule scenarios: two KinD clusters of their own, made, repaired, retired and taken away again
 	@tools/bootstrap.sh test
-	@$(RUN_TESTS) --only molecule
+	@$(RUN_TESTS) --only molecule --only molecule-repair
 
 pin: ## Resolve requirements/*.in anew into *.txt with hashes (needs uv)
 	@for level in lab test bench; do \
