@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.playbooks.test_waves import Ran, run
+from tests.unit.playbooks.test_waves import ROOT, Ran, run
 
 LINE = re.compile(r"^\d\d:\d\d:\d\d  (?P<site>\S+) +(?P<stage>\S.*?) +(?P<took>\d+\.\d) s  (?P<told>.*)$", re.MULTILINE)
 REASON = "a reason that is told in full"
@@ -179,3 +179,11 @@ def test_fifty_sites_are_fifty_lines_a_stage_in_columns(tmp_path: Path) -> None:
     starts = {match.start("stage") - match.start() for match in LINE.finditer(ran.output)}
     assert len(starts) == 1
     assert max(len(match[0]) for match in LINE.finditer(ran.output)) < 100
+
+
+def test_the_guide_shows_lines_as_they_are() -> None:
+    guide = (ROOT / "docs/docsite/rst/watching.rst").read_text()
+    shown = [line.strip() for line in guide.splitlines() if re.match(r" +\d\d:\d\d:\d\d ", line)]
+    assert len(shown) > 10
+    assert all(LINE.fullmatch(line) for line in shown)
+    assert {"(all)", "paris"} <= {match["site"] for line in shown if (match := LINE.fullmatch(line))}
