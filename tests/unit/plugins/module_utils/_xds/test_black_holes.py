@@ -51,17 +51,11 @@ def kubeconfig(path: Path, address: str) -> str:
     return str(path)
 
 
-def examined(world: World, holes: list[tuple[Site, Access]]) -> tuple[dict[str, Any], float]:
-    started = time.monotonic()
-    result = world.examine(*holes)
-    return result, time.monotonic() - started
-
-
 def test_ten_black_holed_sites_cost_one_deadline(
     tmp_path: Path, black_hole: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World()
-    world.timeout = 1.0
+    world.timeout = 3.0  # enough for the sites that are well, also on a busy machine
     known = world.connect
 
     def connect(access: Access, site: str | None, seconds: float) -> Any:
@@ -80,17 +74,16 @@ def test_ten_black_holed_sites_cost_one_deadline(
     ]
     world.start()
     try:
-        world.examine()  # what is loaded and opened once is no part of the comparison
-        one, seconds_of_one = examined(world, holes[:1])
-        many, seconds_of_many = examined(world, holes)
+        world.examine()  # what is loaded and opened once is no part of the time
+        started = time.monotonic()
+        result = world.examine(*holes)
+        seconds = time.monotonic() - started
     finally:
         world.stop()
-    for result, count in ((one, 1), (many, HOLES)):
-        dark = [check for check in result["checks"] if check["site"].startswith("hole")]
-        assert {check["verdict"] for check in dark if check["id"] != "join.address"} <= {"unknown", "failed"}
-        assert len(dark) == 9 * count
-        assert result["healthy"] is False
-        light = {check["verdict"] for check in result["checks"] if check["site"] in ("hub", "edge")}
-        assert light == {"ok"}
-    # one after the other they would cost ten times as much; a busy machine gets some room
-    assert seconds_of_many < HOLES / 2 * seconds_of_one
+    dark = [check for check in result["checks"] if check["site"].startswith("hole")]
+    assert {check["verdict"] for check in dark if check["id"] != "join.address"} <= {"unknown", "failed"}
+    assert len(dark) == 9 * HOLES
+    assert result["healthy"] is False
+    assert {check["verdict"] for check in result["checks"] if check["site"] in ("hub", "edge")} == {"ok"}
+    # one after the other they would cost ten deadlines; a busy machine gets some room
+    assert seconds < HOLES / 2 * world.timeout
