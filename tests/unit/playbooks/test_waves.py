@@ -83,8 +83,8 @@ def test_a_batch_that_fails_whole_ends_the_play(tmp_path: Path) -> None:
 
 def test_a_batch_within_max_fail_percentage_lets_the_next_one_begin(tmp_path: Path) -> None:
     ran = run(tmp_path, [play(said("seen"), failing("s1"), said("after"), serial=3, max_fail_percentage=34)], PLAIN)
-    assert lines(ran, "seen") == EDGES
-    assert lines(ran, "after") == EDGES[1:]
+    assert sorted(lines(ran, "seen")) == EDGES
+    assert sorted(lines(ran, "after")) == EDGES[1:]
     beyond = run(tmp_path, [play(failing("s1"), said("after"), serial=3, max_fail_percentage=33)], PLAIN)
     assert lines(beyond, "after") == []
 
