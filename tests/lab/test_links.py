@@ -148,7 +148,6 @@ def run(lab: Lab, ground: Ground) -> Played:
         sites[name] = {"edge_mesh_kubeconfig": path, **address}
     common = {
         "edge_mesh_provider": "existing", "edge_mesh_sample_apps": True, "edge_mesh_state_dir": str(lab.state),
-        "edge_mesh_max_failed": ["100%"],
     }  # fmt: skip
     write_inventory(ground.directory, MESH, sites, (PRIMARY,), common)
     return Lab(ground.directory).play("site.yml")
