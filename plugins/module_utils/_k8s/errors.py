@@ -158,6 +158,13 @@ def _network(error: BaseException, address: str) -> tuple[str, str, str]:
         if isinstance(item, ssl.SSLCertVerificationError):
             return "TLS", *_certificate(item, address)
     for item in chain:
+        if isinstance(item, ssl.SSLEOFError):
+            # a link or proxy that breaks off; a server that doesn't like a certificate says so
+            return (
+                "Reset",
+                f"{address} closed the connection while TLS began",
+                "try again; does the link or a proxy break off?",
+            )
         if isinstance(item, ssl.SSLError):
             word = (item.reason or str(item)).replace("_", " ").lower()
             hint = "check that this is an https port of the site's API server and that the client certificate is valid"
