@@ -13,7 +13,7 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -154,21 +154,9 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _network(error: BaseException, address: str) -> tuple[str, str, str]:
     """Reason, why and hint of a failed connection to ``address`` (``host:port``)."""
     chain = _chain(error)
-    for item in chain:
-        if isinstance(item, ssl.SSLCertVerificationError):
-            return "TLS", *_certificate(item, address)
-    for item in chain:
-        if isinstance(item, ssl.SSLEOFError):
-            # a link or proxy that breaks off; a server that doesn't like a certificate says so
-            return (
-                "Reset",
-                f"{address} closed the connection while TLS began",
-                "try again; does the link or a proxy break off?",
-            )
-        if isinstance(item, ssl.SSLError):
-            word = (item.reason or str(item)).replace("_", " ").lower()
-            hint = "check that this is an https port of the site's API server and that the client certificate is valid"
-            return "TLS", f"no TLS with {address}: {word}", hint
+    told = _tls(chain, address)
+    if told is not None:
+        return told
     names = {type(item).__name__ for item in chain}
     if "ProxyError" in names:
         why = "the proxy of the kubeconfig's proxy-url doesn't let us through"
@@ -186,6 +174,23 @@ def _network(error: BaseException, address: str) -> tuple[str, str, str]:
         return "Reset", f"{address} closed the connection", "try again; is the API server restarting?"
     text = next((str(item) for item in reversed(chain) if isinstance(item, OSError) and item.strerror), str(error))
     return "Network", f"{address}: {text[:200]}", "check the network between here and the site"
+
+
+def _tls(chain: Iterable[BaseException], address: str) -> tuple[str, str, str] | None:
+    """As :func:`_network`, for what TLS says; None if it says nothing."""
+    found = [item for item in chain if isinstance(item, ssl.SSLError)]
+    for item in found:
+        if isinstance(item, ssl.SSLCertVerificationError):
+            return "TLS", *_certificate(item, address)
+    for item in found:
+        if isinstance(item, ssl.SSLEOFError):
+            # a link or a proxy breaks off; a server that doesn't like a certificate says so
+            why = f"{address} closed the connection while TLS began"
+            return "Reset", why, "try again; does the link or a proxy break off?"
+        word = (item.reason or str(item)).replace("_", " ").lower()
+        hint = "check that this is an https port of the site's API server and that the client certificate is valid"
+        return "TLS", f"no TLS with {address}: {word}", hint
+    return None
 
 
 def _certificate(error: ssl.SSLCertVerificationError, address: str) -> tuple[str, str]:

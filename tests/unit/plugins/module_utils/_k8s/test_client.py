@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import gzip
 import json
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -245,6 +247,24 @@ def test_the_name_of_a_certificate_counts_and_can_be_given(served, pki):
     assert "isn't for this name" in str(error)
     with Client(endpoint(url, ca_pem=pki.ca, tls_server_name="api.test")) as client:
         assert client.list("/api/v1/pods") == []
+
+
+def test_a_connection_that_ends_while_tls_begins_is_no_answer(pki):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up():
+            for _connection in range(3):
+                with contextlib.suppress(OSError), listener.accept()[0] as near:
+                    near.recv(64)
+                    near.shutdown(socket.SHUT_WR)
+                    while near.recv(4096):
+                        continue
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        error = failure(f"https://127.0.0.1:{listener.getsockname()[1]}", ca_pem=pki.ca)
+    assert error.reason == "Reset"
+    assert error.unanswered
+    assert "closed the connection while TLS began" in str(error)
 
 
 def test_a_plain_port_is_no_tls(served, pki):
