@@ -253,9 +253,10 @@ def test_a_connection_that_ends_while_tls_begins_is_no_answer(pki):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up():
-            for _connection in range(3):
-                with contextlib.suppress(OSError), listener.accept()[0] as near:
-                    near.recv(4096)  # the whole greeting, or the end would be a reset
+            with contextlib.suppress(OSError):  # the listener is closed at the end
+                while True:
+                    with listener.accept()[0] as near:
+                        near.recv(4096)  # the whole greeting, or the end would be a reset
 
         threading.Thread(target=hang_up, daemon=True).start()
         error = failure(f"https://127.0.0.1:{listener.getsockname()[1]}", ca_pem=pki.ca)
