@@ -25,7 +25,7 @@ def mesh(lab: Lab, second_run: Played) -> Iterator[Mesh]:
     yield Mesh(lab, MESH, PRIMARY, tuple(EDGES))
     for site in NAMES:
         for kind, name in _of_other_hands(lab, site):
-            lab.kubectl(site, "delete", kind, name, "-n", "istio-system")
+            lab.kubectl(site, "delete", kind, name, "-n", "istio-system", "--ignore-not-found")
     mended = lab.play("site.yml")
     assert mended.rc == 0, mended.output[-4000:]
 
