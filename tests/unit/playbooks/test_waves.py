@@ -167,7 +167,12 @@ def wave_play(failed: str) -> dict[str, Any]:
             {"ansible.builtin.import_tasks": str(TASKS / "failed.yml"), "vars": {"__edge_mesh_stage": "enrolment"}}
         ],
     }
-    return {**found, "tasks": [{"ansible.builtin.import_tasks": str(TASKS / "wave.yml")}, step]}
+    copied = {"src": "{{ __edge_mesh.mesh.state_dir }}/reports/run.json", "dest": "{{ playbook_dir }}/begun.json"}
+    keep = {
+        "ansible.builtin.copy": copied, "delegate_to": "localhost", "connection": "local", "run_once": True,
+        "when": "(__edge_mesh_waves | first).sites == [__edge_mesh_site.name]",
+    }  # fmt: skip
+    return {**found, "tasks": [{"ansible.builtin.import_tasks": str(TASKS / "wave.yml")}, keep, step]}
 
 
 def report(directory: Path) -> dict[str, Any]:
@@ -189,6 +194,16 @@ def test_the_canary_is_the_site_of_the_lowest_priority_and_all_are_joined(tmp_pa
     assert ran.output.count("PLAY [Join the edge sites, wave by wave]") == 3
     assert set(told(tmp_path).values()) == {("all", "done")}
     assert report(tmp_path)["left"] == []
+
+
+def test_while_the_canary_is_joined_the_report_says_who_waits_and_nobody_has_failed(tmp_path: Path) -> None:
+    assert rolled_out(tmp_path).rc == 0
+    begun = json.loads((tmp_path / "begun.json").read_text())
+    assert {row["site"]: (row["step"], row["result"]) for row in begun["results"]} == {
+        "p": ("all", "done"), "s6": ("enrolment", "running"),
+        **dict.fromkeys(("s1", "s2", "s3", "s4", "s5"), ("enrolment", "not started")),
+    }  # fmt: skip
+    assert (begun["healthy"], begun["finished"], sorted(begun["left"])) == (False, False, EDGES)
 
 
 def test_a_canary_that_fails_holds_back_the_others_and_the_table_says_so(tmp_path: Path) -> None:
