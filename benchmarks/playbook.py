@@ -46,13 +46,16 @@ def turns(
                     yield from tasks(row, contender, turn + 1)
 
 
-def play(directory: Path, tasks: Iterator[Task], planes: Mapping[str, ControlPlane]) -> list[dict[str, Any]]:
+def play(
+    directory: Path, tasks: Iterator[Task], planes: Mapping[str, ControlPlane], *, venv: Path = VENV
+) -> list[dict[str, Any]]:
     """Run the tasks; the stopwatch's lines, with requests to the API server that belongs to each contender.
 
     Raises RuntimeError with the playbook's output if a task fails.
     """
     lines, playbook = directory / "stopwatch.jsonl", directory / "bench.yml"
-    variables = {"ansible_python_interpreter": str(VENV / "bin/python")}
+    lines.unlink(missing_ok=True)  # an earlier playbook's in this directory
+    variables = {"ansible_python_interpreter": str(venv / "bin/python")}
     book = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": list(tasks)}
     playbook.write_text(yaml.safe_dump([book], sort_keys=False), encoding="utf-8")
     audits = {name: str(plane.directory / "audit.log") for name, plane in planes.items()}
@@ -63,14 +66,14 @@ def play(directory: Path, tasks: Iterator[Task], planes: Mapping[str, ControlPla
             if not name.startswith(("ANSIBLE_", "K8S_", "KUBE", "PYTHON"))
         },
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(VENV / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(venv / "collections"),
         "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "benchmarks/callback"),
         "ANSIBLE_CALLBACKS_ENABLED": "stopwatch",
         "STOPWATCH_PATH": str(lines),
         "STOPWATCH_AUDITS": json.dumps(audits),
     }
     done = subprocess.run(
-        [VENV / "bin/ansible-playbook", "-i", "localhost,", "-c", "local", playbook], cwd=ROOT, env=environment,
+        [venv / "bin/ansible-playbook", "-i", "localhost,", "-c", "local", playbook], cwd=ROOT, env=environment,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,13 +36,12 @@ from benchmarks.measure import (
     write_csv,
     write_section,
 )
+from benchmarks.playbook import EMPTY, ROOT, play, turns
 
-ROOT = Path(__file__).resolve().parents[1]
 LAB = ROOT / "inventories/lab"
 PAGE = ROOT / "docs/benchmarks/xds_health.md"
 RESULTS = ROOT / "benchmarks/results/xds_health.csv"
 
-EMPTY = "an empty task"
 ISTIOCTL = "istioctl proxy-status, remote-clusters"
 ISTIOD = "xds_health, istiod alone"
 WALKS = "xds_health, istiod and sites"
@@ -192,21 +190,20 @@ def by_proxies(lab: Lab, directory: Path, counts: Sequence[int], rounds: int) ->
     own = connected(lab)
     for count in (own, *counts):
         with more_proxies(lab, directory, count - own):
-            tasks = list(_tasks(lab, f"{count} proxies", count, rounds))
+            tasks = turns({f"{count} proxies": rounds}, (ISTIOCTL, ISTIOD, WALKS), _tasks(lab, count))
             samples += [
                 Sample(line["row"], line["contender"], line["round"], line["seconds"])
-                for line in play(directory, tasks)
+                for line in play(directory, tasks, {}, venv=ROOT / ".venv")
             ]
     return samples
 
 
-def _tasks(lab: Lab, row: str, proxies: int, rounds: int) -> Iterator[Json]:
-    """All tasks of a row: each round begins with another way; a run that doesn't see every proxy fails."""
+def _tasks(lab: Lab, proxies: int) -> Callable[[str, str, int], Iterator[Json]]:
+    """The task of a row, a way and a turn; a run that doesn't see every proxy fails."""
     ours: Json = {"primary": {"kubeconfig": lab.kubeconfig(lab.primary)}, "mesh_id": "bench"}
     seen = {"register": "health", "failed_when": f"health.proxies | length != {proxies}"}
     command = [str(ROOT / ".venv/bin/istioctl"), "--kubeconfig", lab.kubeconfig(lab.primary)]
     ways: dict[str, Json] = {
-        EMPTY: {"ansible.builtin.ping": {}},
         ISTIOCTL: {
             "ansible.builtin.command": {"argv": [*command, "{{ item }}"]},
             "loop": ["proxy-status", "remote-clusters"],
@@ -214,35 +211,11 @@ def _tasks(lab: Lab, row: str, proxies: int, rounds: int) -> Iterator[Json]:
         ISTIOD: {"edge.mesh.xds_health": ours, **seen},
         WALKS: {"edge.mesh.xds_health": {**ours, "sites": sites(lab, len(lab.edges))}, **seen},
     }
-    names = list(ways)
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in (*names[first:], *names[:first]):
-            yield {"name": f"{row} | {name} | {turn + 1}", **ways[name]}
 
+    def tasks(row: str, way: str, turn: int) -> Iterator[Json]:
+        yield {"name": f"{row} | {way} | {turn}", **ways[way]}
 
-def play(directory: Path, tasks: Sequence[Json]) -> list[Json]:
-    """Run the tasks as one playbook; the stopwatch's lines. Raises RuntimeError with its output if a task fails."""
-    lines, playbook = directory / "stopwatch.jsonl", directory / "bench.yml"
-    lines.unlink(missing_ok=True)
-    variables = {"ansible_python_interpreter": sys.executable}
-    book = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": list(tasks)}
-    playbook.write_text(yaml.safe_dump([book], sort_keys=False), encoding="utf-8")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))},
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "benchmarks/callback"),
-        "ANSIBLE_CALLBACKS_ENABLED": "stopwatch",
-        "STOPWATCH_PATH": str(lines),
-        "STOPWATCH_AUDITS": "{}",
-    }
-    done = subprocess.run(
-        [ROOT / ".venv/bin/ansible-playbook", "-i", "localhost,", "-c", "local", playbook], cwd=ROOT, env=environment,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise RuntimeError(done.stdout[-4000:] + done.stderr[-2000:])
-    return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    return tasks
 
 
 def _sites(count: int) -> str:

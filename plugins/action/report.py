@@ -127,7 +127,7 @@ def _found(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "healthy": document["healthy"],
         "summary": records.fleet_summary(params["mesh"], rows),
-        "unhealthy": [row["site"] for row in rows if row["status"] not in ("healthy", "warning")],
+        "unhealthy": [row["site"] for row in rows if row["status"] not in records.WELL],
         "paths": paths,
         "finished": True,
     }

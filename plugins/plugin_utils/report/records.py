@@ -19,6 +19,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report import told
 
 __all__ = [
     "UNDONE",
+    "WELL",
     "Json",
     "bad",
     "fleet_summary",
@@ -37,6 +38,7 @@ Json = Mapping[str, Any]
 SCHEMA = 1
 # results of a run that make it unhealthy
 UNDONE = frozenset({"failed", "unreachable", "not started", "running"})
+WELL = frozenset({"healthy", "warning"})  # statuses of a site that need nobody now
 VERDICTS = ("failed", "unknown", "warning", "skipped", "ok")  # worst first
 
 _KEYS = frozenset({"id", "site", "peer", "title", "verdict", "evidence", "hint", "from", "took_ms"})
@@ -95,7 +97,7 @@ def summary(mesh: str, records: Sequence[Json]) -> str:
 
 def status_document(mesh: str, sites: Sequence[Json], records: Sequence[Json], at: str) -> dict[str, Any]:
     """The content of ``status.json``: ``sites`` as ``status.rows`` gives them, ``at`` the time that they tell of."""
-    healthy = bool(sites) and all(row["status"] in ("healthy", "warning") for row in sites)
+    healthy = bool(sites) and all(row["status"] in WELL for row in sites)
     return {"schema": SCHEMA, "mesh": mesh, "at": at, "healthy": healthy, "sites": list(sites), "checks": list(records)}
 
 
