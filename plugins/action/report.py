@@ -28,6 +28,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report import (
     records,
     resume,
     shown,
+    slices,
     status,
     steps,
     table,
@@ -62,6 +63,8 @@ ARGUMENTS = {
         },
     },
     "sample_apps": {"type": "bool", "default": False},
+    "slice": {"type": "str", "default": ""},
+    "slices": {"type": "list", "elements": "str"},
     "fleet": {"type": "list", "elements": "dict"},
     "proxies": {"type": "list", "elements": "dict", "default": []},
     "remote_secrets": {"type": "list", "elements": "dict", "default": []},
@@ -82,7 +85,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Write and show the report; never changed. Raises AnsibleActionFail for records that aren't the contract's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, params = self.validate_argument_spec(ARGUMENTS, required_one_of=[["records", "results", "sites"]])
+        _validation, params = self.validate_argument_spec(
+            ARGUMENTS, required_one_of=[["records", "results", "sites", "slices"]]
+        )
         try:
             if params["fleet"] is not None:
                 done = _found(params)
@@ -135,6 +140,8 @@ def _found(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
     """The report of a run: JSON, and the table once it has finished."""
+    if params["slices"] is not None:
+        return _merged(params)
     rows, more = params["results"], {}
     if params["sites"] is not None:
         rows = steps.rows(params["sites"], sample_apps=params["sample_apps"])
@@ -153,9 +160,26 @@ def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
     }
 
 
+def _merged(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of several workers' runs, from the reports that they wrote."""
+    directory = Path(params["state_dir"], "reports")
+    parts = slices.read(directory, params["slices"], params["mesh"])
+    document = slices.merged(params["mesh"], parts, resume.left_before(params["state_dir"], params["mesh"]))
+    paths = _write(params, {"json": _json(document)})
+    _show(document)
+    return {
+        "healthy": document["healthy"],
+        "summary": records.run_summary(params["mesh"], document["results"]),
+        "unhealthy": [row["site"] for row in document["results"] if row["result"] in records.UNDONE],
+        "paths": paths,
+        "finished": document["finished"],
+    }
+
+
 def _write(params: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
     """Write ``<name>.<suffix>`` for each text; the paths. Raises OSError."""
-    paths = {Path(params["state_dir"], "reports", f"{params['name']}.{suffix}"): text for suffix, text in texts.items()}
+    name = slices.file_name(params["name"], params["slice"])
+    paths = {Path(params["state_dir"], "reports", f"{name}.{suffix}"): text for suffix, text in texts.items()}
     for path, text in paths.items():
         write_text(path, text)
     return [str(path) for path in paths]

@@ -4,9 +4,10 @@
 
 """The only file that knows AnsibleModule: parameters in, an outcome out (used by every module).
 
-A module hands over its argument spec and a handler. The handler gets a frozen :class:`Call` and returns an
-:class:`Outcome`; a :class:`MeshError` that it raises becomes ``fail_json`` with one line, anything else a failure whose
-traceback stands in ``exception`` only.
+A module is a :class:`Module`: its argument spec and a handler. The handler gets a frozen :class:`Call` and returns an
+:class:`Outcome`; a :class:`MeshError` that it raises becomes a failure with one line, anything else a failure whose
+traceback stands in ``exception`` only. :func:`answer` is what both ways to run it have in common: :func:`run` as a
+process of its own, and an action in the controller's worker (plugin_utils/in_worker.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 
-__all__ = ["Call", "Outcome", "run"]
+__all__ = ["Call", "Module", "Outcome", "answer", "run"]
 
 # Ansible would add the arguments to a failure where that is switched on; they may hold manifests with secrets.
 _UNSAID = {"invocation": {"module_args": "left out"}}
@@ -51,28 +52,40 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def run(
-    argument_spec: Mapping[str, Any],
-    handler: Callable[[Call], Outcome],
-    *,
-    supports_check_mode: bool = True,
-    **constraints: Any,
-) -> None:
-    """Run ``handler`` as an Ansible module; ``constraints`` are AnsibleModule's own (``required_if`` and so on)."""
-    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=supports_check_mode, **constraints)
-    call = Call(
-        params=module.params, check_mode=module.check_mode, diff_mode=module._diff, run_command=module.run_command
-    )
+@dataclass(frozen=True)
+class Module:
+    """A module: what it takes and what it does; ``constraints`` are AnsibleModule's own (``required_if`` and so on)."""
+
+    argument_spec: Mapping[str, Any]
+    handler: Callable[[Call], Outcome]
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answer(module: Module, call: Call) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What a task gives back, ``failed`` where it failed, and warnings; raises nothing."""
     try:
-        outcome = handler(call)
+        outcome = module.handler(call)
     except MeshError as error:
         told = {"site": error.site, "why": error.why, "hint": error.hint, "unanswered": error.unanswered}
-        module.fail_json(msg=error.message, **told, **_UNSAID)
+        return {"failed": True, "msg": error.message, **told, **_UNSAID}, ()
     except Exception as error:  # a bug of ours: the line names it, the traceback goes to `exception` only
-        module.fail_json(msg=f"unexpected {type(error).__name__}: {error}", exception=traceback.format_exc(), **_UNSAID)
-    for warning in outcome.warnings:
-        module.warn(warning)
+        why = f"unexpected {type(error).__name__}: {error}"
+        return {"failed": True, "msg": why, "exception": traceback.format_exc(), **_UNSAID}, ()
     values: dict[str, Any] = {"changed": outcome.changed, **outcome.result}
     if call.diff_mode and outcome.diff is not None:
         values["diff"] = outcome.diff
-    module.exit_json(**values)
+    return values, outcome.warnings
+
+
+def run(module: Module) -> None:
+    """Run it as an Ansible module: parameters from its standard input, the answer to its standard output."""
+    ansible = AnsibleModule(argument_spec=dict(module.argument_spec), supports_check_mode=True, **module.constraints)
+    call = Call(
+        params=ansible.params, check_mode=ansible.check_mode, diff_mode=ansible._diff, run_command=ansible.run_command
+    )
+    values, warnings = answer(module, call)
+    for warning in warnings:
+        ansible.warn(warning)
+    if values.pop("failed", False):
+        ansible.fail_json(**values)
+    ansible.exit_json(**values)

@@ -111,7 +111,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._files import (
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Node, Wanted
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._pki.durations import parse_duration
 
@@ -292,9 +292,12 @@ def handle(call: Call) -> Outcome:
     return _present(kind, wanted, call.check_mode, params["timeout"])
 
 
+MODULE = Module(ARGUMENTS, handle, {"required_if": [("state", "present", ("image", "config"))]})
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle, required_if=[("state", "present", ("image", "config"))])
+    run(MODULE)
 
 
 if __name__ == "__main__":

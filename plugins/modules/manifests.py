@@ -207,7 +207,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Ob
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.ownership import RESPECTED, check_set_name
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Rules
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.wait import Clock
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 
 ARGUMENTS: Mapping[str, Any] = {
     "kubeconfig": {"type": "path", "required": True},
@@ -341,14 +341,19 @@ def _outcome(report: Report, requests: int, call: Call) -> Outcome:
     )
 
 
+MODULE = Module(
+    ARGUMENTS,
+    handle,
+    {
+        "mutually_exclusive": [("objects", "src"), ("subresource", "set")],
+        "required_if": [("prune", True, ("set",))],
+    },
+)
+
+
 def main() -> None:
     """Run the module."""
-    run(
-        ARGUMENTS,
-        handle,
-        mutually_exclusive=[("objects", "src"), ("subresource", "set")],
-        required_if=[("prune", True, ("set",))],
-    )
+    run(MODULE)
 
 
 if __name__ == "__main__":

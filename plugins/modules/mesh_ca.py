@@ -324,7 +324,7 @@ remaining:
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import require
 from ansible_collections.edge.mesh.plugins.module_utils._pki.authority import ensure_absent, ensure_present
 from ansible_collections.edge.mesh.plugins.module_utils._pki.model import KEY_TYPES
@@ -399,9 +399,12 @@ def handle(call: Call) -> Outcome:
     )
 
 
+MODULE = Module(ARGUMENT_SPEC, handle)
+
+
 def main() -> None:
     """Run as a module."""
-    run(ARGUMENT_SPEC, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

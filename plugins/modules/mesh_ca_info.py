@@ -147,7 +147,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import load
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._pki._crypto import require
 from ansible_collections.edge.mesh.plugins.module_utils._pki.report import of_content, of_directory, of_secret
 
@@ -191,14 +191,19 @@ def _secret(options: Mapping[str, Any], timeout: int, now: datetime) -> dict[str
     return of_secret(data, f"secret {namespace}/{name}", now)
 
 
+MODULE = Module(
+    ARGUMENT_SPEC,
+    handle,
+    {
+        "mutually_exclusive": [("path", "content", "secret")],
+        "required_one_of": [("path", "content", "secret")],
+    },
+)
+
+
 def main() -> None:
     """Run as a module."""
-    run(
-        ARGUMENT_SPEC,
-        handle,
-        mutually_exclusive=[("path", "content", "secret")],
-        required_one_of=[("path", "content", "secret")],
-    )
+    run(MODULE)
 
 
 if __name__ == "__main__":

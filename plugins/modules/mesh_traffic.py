@@ -138,7 +138,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._checks import is_health
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify import traffic
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
 
@@ -206,9 +206,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(False, {"healthy": healthy, "checks": [item.as_dict() for item in records]})
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

@@ -233,7 +233,7 @@ requests:
   sample: 11
 """
 
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._remote import serve
 
 _CLUSTER = {"kubeconfig": {"type": "path", "required": True}, "context": {"type": "str"}}
@@ -270,9 +270,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(served.changed, served.result, served.diff, served.warnings)
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYST
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import MULTICLUSTER_LABEL
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import load
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 
 ARGUMENTS = {
     "primary": {
@@ -125,9 +125,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(False, {"remote_secrets": found, "requests": requests})
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ options:
     type: list
     elements: dict
   results:
-    description: What became of each site. One of O(records), O(results) and O(sites) is required.
+    description: What became of each site. One of O(records), O(results), O(sites) and O(slices) is required.
     type: list
     elements: dict
     suboptions:
@@ -99,6 +99,18 @@ options:
         type: list
         elements: dict
         default: []
+  slice:
+    description:
+      - Name of the part of the sites that this worker has; it becomes part of the files' names, so that workers don't
+        write over each other's report.
+    type: str
+    default: ""
+  slices:
+    description:
+      - The slices whose reports of a run (C(reports/run-<slice>.json)) are put together to one. Fails if one of them is
+        missing, or if two hold the same site.
+    type: list
+    elements: str
   fleet:
     description:
       - The sites of a fleet as it is, each with C(name), C(role), C(primary), C(token_ttl), C(token_renew_before) and

@@ -174,7 +174,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify import survey
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Primary, Site
 
@@ -244,9 +244,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(False, {"healthy": healthy, "mesh_id": params["mesh_id"], "checks": checks})
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

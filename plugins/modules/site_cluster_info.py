@@ -179,7 +179,7 @@ sites:
 
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify import clusters
 
 _SITE: dict[str, dict[str, Any]] = {
@@ -221,15 +221,20 @@ def handle(call: Call) -> Outcome:
     return Outcome(False, {"known": facts is not None, "facts": facts or clusters.unknown(_asked(params))})
 
 
+MODULE = Module(
+    ARGUMENTS,
+    handle,
+    {
+        "mutually_exclusive": [["site", "sites"]],
+        "required_one_of": [["site", "sites"]],
+        "required_by": {"site": ["provider", "kubeconfig"]},
+    },
+)
+
+
 def main() -> None:
     """Entry point."""
-    run(
-        ARGUMENTS,
-        handle,
-        mutually_exclusive=[["site", "sites"]],
-        required_one_of=[["site", "sites"]],
-        required_by={"site": ["provider", "kubeconfig"]},
-    )
+    run(MODULE)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Clien
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import ref_of
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import load
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Time, until
 from ansible_collections.edge.mesh.plugins.module_utils._remote.istiod import IstiodPods
 
@@ -231,9 +231,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(bool(removed), result, diff)
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

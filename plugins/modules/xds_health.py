@@ -351,7 +351,7 @@ from typing import Any
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE, names
 from ansible_collections.edge.mesh.plugins.module_utils._istio.tokens import seconds_of
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._xds import expect
 from ansible_collections.edge.mesh.plugins.module_utils._xds.health import Access, Request, examine
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site
@@ -431,9 +431,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(changed=False, result=examine(read(call.params)))
 
 
+MODULE = Module(ARGUMENT_SPEC, handle)
+
+
 def main() -> None:
     """Run as a module."""
-    run(ARGUMENT_SPEC, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

