@@ -10,8 +10,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 PLAYBOOK := .venv/bin/ansible-playbook -i inventories/lab
 RUN_TESTS := .venv/bin/python -m tests.runner
-# the last one asks the running lab
-BENCHMARKS := manifests mesh_ca remote_secret xds_health
+# the last two ask the running lab
+BENCHMARKS := manifests mesh_ca remote_secret fleet xds_health join
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab lab-down test test-all bench lint unit sanity molecule pin clean

@@ -26,6 +26,7 @@ ORDER = (
     "test_interruption",
     "test_refusals",
     "test_fleet",
+    "test_workers",
     "test_state_backup",
     "test_repair",
     "test_credential",
@@ -37,7 +38,7 @@ ORDER = (
 )
 
 # What CI has no room for: `make test-all` runs these files on a mesh of their own (-m deep), and nothing else there.
-DEEP = frozenset({"test_state_backup", "test_fault_table", "test_links"})
+DEEP = frozenset({"test_workers", "test_state_backup", "test_fault_table", "test_links"})
 
 SPOTS = (
     Spot("artifacts", "start", "Get what the run needs", "Bring the artifacts"),

@@ -181,8 +181,8 @@ def _mesh_values(
     if mesh["id"] is not None and not _LABEL.fullmatch(mesh["id"]):
         problems.append(Problem(None, f"edge_mesh_id {mesh['id']!r} is not a DNS-1123 label"))
     for name, parts in (("slice", [mesh["slice"]] if mesh["slice"] else []), ("slices", mesh["slices"])):
-        wrong = [part for part in parts if not _LABEL.fullmatch(str(part))] if isinstance(parts, list) else []
-        problems += [Problem(None, f"edge_mesh_{name} holds {part!r}, which is not a DNS-1123 label") for part in wrong]
+        unfit = [part for part in parts if not _LABEL.fullmatch(str(part))] if isinstance(parts, list) else []
+        problems += [Problem(None, f"edge_mesh_{name} holds {part!r}, which is not a DNS-1123 label") for part in unfit]
     problems += bad_sources(mesh["istiod_allowed_sources"])
     problems += bad_waves(mesh["waves"], mesh["max_failed"])
     if mesh["state_dir"] is None:

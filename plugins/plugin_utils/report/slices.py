@@ -28,7 +28,7 @@ def file_name(name: str, part: str) -> str:
 
 def read(directory: Path, parts: Iterable[str], mesh: str) -> dict[str, Json]:
     """The report of each slice; raises MeshError, naming the slice, if one is missing or isn't of this mesh."""
-    found = {}
+    found: dict[str, Json] = {}
     wanted = [str(part) for part in parts]
     if not wanted:
         raise MeshError(_WHAT, why="no slice is named", hint='-e \'{"edge_mesh_slices": ["1", "2"]}\'')
