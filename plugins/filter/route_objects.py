@@ -17,7 +17,7 @@ name: route_objects
 short_description: Istio's objects for the routes of an inventory
 version_added: 0.1.0
 description:
-  - Takes routes as C(edge_mesh_routes) has them and gives the VirtualServices and DestinationRules that do what they say.
+  - Takes routes as C(edge_mesh_routes) has them and gives VirtualServices and DestinationRules that do what they say.
 author: edge.mesh contributors (@edge-mesh)
 options:
   _input:
@@ -31,7 +31,7 @@ EXAMPLES = r"""
 - name: Show what a split is in Istio's words
   ansible.builtin.debug:
     msg: >-
-      {{ [{'host': 'stock.shop', 'rules': [{'to': [{'site': 'local', 'weight': 50}, {'site': 'centre', 'weight': 50}]}]}]
+      {{ [{'host': 'stock.shop', 'rules': [{'to': [{'site': 'local', 'weight': 50}, {'version': 'v1', 'weight': 50}]}]}]
          | edge.mesh.route_objects }}
 """
 

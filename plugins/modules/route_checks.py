@@ -10,8 +10,8 @@ module: route_checks
 short_description: Prove with real requests that routes and mutual TLS do what they say
 version_added: 0.1.0
 description:
-  - Fetches bookinfo's page through every ingress gateway and counts complete pages and the versions of reviews, also for
-    users whom a route names.
+  - Fetches bookinfo's page through every ingress gateway and counts complete pages and the versions of reviews. Does so
+    for users whom a route names, too.
   - Calls hosts from a pod at every site and counts which sites answered.
   - Reads helloworld in plain text through each site's API server, which must be refused where mutual TLS is strict.
   - A share that is off by chance is told from one that is wrong by more requests.
@@ -149,7 +149,7 @@ healthy:
   type: bool
   sample: true
 checks:
-  description: C(traffic.bookinfo), C(traffic.header), C(traffic.split) and C(traffic.plain-text) for each site, as far as asked for.
+  description: C(traffic.bookinfo), C(traffic.header), C(traffic.split) and C(traffic.plain-text) for each site.
   returned: success
   type: list
   elements: dict

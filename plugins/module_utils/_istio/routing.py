@@ -84,7 +84,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Outlier:
-    """When an instance is left out: after ``errors`` gateway errors in a row, for ``ejection``, looked at each ``interval``."""
+    """An instance is left out for ``ejection`` after ``errors`` gateway errors in a row, judged each ``interval``."""
 
     errors: int = 3
     interval: str = "2s"

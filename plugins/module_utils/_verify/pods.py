@@ -19,7 +19,7 @@ _PAUSE = 1.0
 def first_ready(
     api: Api, namespace: str, label: str, left: Callable[[], float], sleep: Callable[[float], None], *, what: str
 ) -> Json:
-    """The first ready pod by name, awaited as long as seconds are ``left``; raises MeshError ``what`` if there is none."""
+    """The first ready pod by name, awaited while seconds are ``left``; raises MeshError ``what`` if there is none."""
     while True:
         pods = api.list(f"/api/v1/namespaces/{namespace}/pods", labelSelector=label)
         ready = sorted((pod for pod in pods if is_ready(pod)), key=lambda pod: str(pod["metadata"]["name"]))

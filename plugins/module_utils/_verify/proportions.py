@@ -91,7 +91,9 @@ def users(found: Sequence[tuple[str, Sequence[Page], Shares]], tolerance: float)
     return Finding("failed", evidence, "look at the route's match, and whether the header is passed on")
 
 
-def split(answered: Sequence[Sequence[str | None]], errors: Iterable[str], expected: Shares, tolerance: float) -> Finding:
+def split(
+    answered: Sequence[Sequence[str | None]], errors: Iterable[str], expected: Shares, tolerance: float
+) -> Finding:
     """Whether the sites that answered (None: nobody did; a sequence a round) have their shares."""
     every = [site for sites in answered for site in sites]
     counts = Counter(site for site in every if site is not None)
@@ -105,7 +107,9 @@ def split(answered: Sequence[Sequence[str | None]], errors: Iterable[str], expec
     if wrong:
         evidence["seen"] += f"; {', '.join(wrong)}"
     if failed or wrong:
-        return Finding("failed", evidence, "look at the route, and whether its host is ready at the sites that it names")
+        return Finding(
+            "failed", evidence, "look at the route, and whether its host is ready at the sites that it names"
+        )
     return Finding("ok", evidence)
 
 

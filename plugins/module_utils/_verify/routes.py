@@ -4,8 +4,8 @@
 
 """Real requests that show what routes and mutual TLS do, at all sites at once (used by `route_checks`).
 
-Pages come through each site's ingress, split calls from the client pod of each site, and plain text from each site's API
-server, which is no part of the mesh: it may read a port that is left out of mutual TLS, and no other. Nothing is changed.
+Pages come through each site's ingress, split calls from the client pod of each site, and plain text from each site's
+API server, which is no part of the mesh: it may read a port that is left out of mutual TLS, and no other.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
             took[name] = watch()
 
     def late(name: str) -> _Found:
-        error = MeshError("the requests didn't end", site=about[name][0].name, why=f"{order.seconds:g} s weren't enough")
+        error = MeshError(
+            "the requests didn't end", site=about[name][0].name, why=f"{order.seconds:g} s weren't enough"
+        )
         return [(check, unknown(error)) for check in about[name][2]]
 
     found = parallel.each({name: partial(measured, name) for name in jobs}, order.seconds, late)
@@ -168,7 +170,12 @@ def _split(caller: Caller, split: Split, order: Order, world: World) -> _Found:
     end = world.clock() + order.seconds
     with world.connect(caller.kubeconfig, caller.context, caller.name) as api:
         pod = pods.first_ready(
-            api, order.namespace, order.label, lambda: end - world.clock(), world.sleep, what="nothing can call from here"
+            api,
+            order.namespace,
+            order.label,
+            lambda: end - world.clock(),
+            world.sleep,
+            what="nothing can call from here",
         )
 
         def batch() -> list[answers.Answer]:
@@ -182,9 +189,7 @@ def _split(caller: Caller, split: Split, order: Order, world: World) -> _Found:
             sites = [[answer.site for answer in found] for found in rounds]
             return proportions.split(sites, errors, split.shares[caller.name], order.tolerance)
 
-        return [
-            ("traffic.split", _until_fair(batch, judge, lambda answer: answer.site is not None, order.requests))
-        ]
+        return [("traffic.split", _until_fair(batch, judge, lambda answer: answer.site is not None, order.requests))]
 
 
 def _plain_text(caller: Caller, order: Order, world: World) -> _Found:
@@ -192,7 +197,12 @@ def _plain_text(caller: Caller, order: Order, world: World) -> _Found:
     end = world.clock() + order.seconds
     with world.connect(caller.kubeconfig, caller.context, caller.name) as api:
         pod = pods.first_ready(
-            api, order.namespace, "app=helloworld", lambda: end - world.clock(), world.sleep, what="nothing can be called"
+            api,
+            order.namespace,
+            "app=helloworld",
+            lambda: end - world.clock(),
+            world.sleep,
+            what="nothing can be called",
         )
         where = f"/api/v1/namespaces/{order.namespace}/pods/{pod['metadata']['name']}"
         # Without this the refusal could be the network's.

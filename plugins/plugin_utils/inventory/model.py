@@ -53,8 +53,8 @@ def load_schema() -> Mapping[str, Mapping[str, Any]]:
 def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     """The model ``{mesh, sites, primaries, edges, traffic}`` and everything that is wrong with the inventory.
 
-    ``sites`` maps a site's name to its entry; the model is complete only if there are no problems. ``traffic`` is told in
-    `traffic.py`.
+    ``sites`` maps a site's name to its entry, ``traffic`` is what `traffic.py` makes. The model is complete only if
+    there are no problems.
     """
     schema = load_schema()
     problems: list[Problem] = []

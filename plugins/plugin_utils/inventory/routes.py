@@ -2,9 +2,9 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``edge_mesh_routes`` as an inventory has it: read into routes, with everything that is wrong (used by the site model).
+"""``edge_mesh_routes`` as an inventory has it: read, with everything that is wrong (used by the site model)
 
-Pure. Each reader takes a value, where it stands in words, and the list that gets the problems; what it can't read it
+Pure. Each reader takes a value, where it stands in words, and the list that gets the problems. What it can't read it
 leaves out, so that one call finds them all. What a host has to offer is judged in ``targets.py``.
 """
 
@@ -13,14 +13,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.routing import Match, Outlier, Route, Rule, Target
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
 __all__ = ["read_routes"]
-
-T = TypeVar("T")
 
 _SUFFIX = ".svc.cluster.local"
 _HOST = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\.[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -58,7 +56,9 @@ def _route(given: Any, problems: list[str]) -> Route | None:
     ]
     open_ones = [number for number, rule in enumerate(rules, 1) if not rule.matches]
     if rules and not open_ones:
-        problems.append(f"{where}: every rule has a match, so other requests get no answer; add a last rule without one")
+        problems.append(
+            f"{where}: every rule has a match, so other requests get no answer; add a last rule without one"
+        )
     elif open_ones and open_ones[0] != len(rules):
         problems.append(f"{where}: rule {open_ones[0]} has no match, so the rules after it are never reached")
     return Route(name + _SUFFIX, rules, _outlier(given.get("outlier"), where, problems))
@@ -119,7 +119,8 @@ def _match(given: Mapping[str, Any], where: str, problems: list[str]) -> Match:
         labels = {}
     return Match(
         headers={
-            str(name).lower(): _text_match(value, f"{where}: header {name}", problems) for name, value in headers.items()
+            str(name).lower(): _text_match(value, f"{where}: header {name}", problems)
+            for name, value in headers.items()
         },
         path=_text_match(given["path"], f"{where}: path", problems) if "path" in given else {},
         site=str(source.get("site") or ""),
@@ -173,7 +174,7 @@ def _entries(given: Any, where: str, problems: list[str], least: int = 0) -> lis
     return given
 
 
-def _each(
+def _each[T](
     entries: Iterable[Any], read: Callable[[Mapping[str, Any], str, list[str]], T], where: str, problems: list[str]
 ) -> list[T]:
     return [read(each, where, problems) for each in entries if _is_mapping(each, where, problems)]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who answers a routed request, and how often (used by the site model to judge routes and to say what `verify` expects).
+"""Who answers a routed request, and how often (used by the site model, to judge routes and to say what is expected).
 
 Pure: a route and the places of a host's instances in, shares of requests out.
 """

@@ -40,10 +40,12 @@ def sites_of(route: Route) -> list[str]:
     return [name for name in named if name]
 
 
-def bad_instances(route: Route, instances: Sequence[Instance]) -> list[Problem]:
-    """What a route wants of its host and nobody offers; an empty list of instances says that there is no such host."""
-    if not instances:
+def bad_instances(route: Route, instances: Sequence[Instance], *, exists: bool = True) -> list[Problem]:
+    """What a route wants of its host and nobody offers; ``exists``: whether any site has a Service of that name."""
+    if not exists:
         return [Problem(None, f"{_where(route)}: there is no such host: no site has a Service of that name")]
+    if not instances:
+        return [Problem(None, f"{_where(route)}: nothing of this host runs at any site")]
     found = []
     for target in dict.fromkeys(route.targets):
         why = _unanswered(target, instances) or _inexact(target, instances)
@@ -62,7 +64,9 @@ def _unanswered(target: Target, instances: Sequence[Instance]) -> str:
     at = sorted({each.site for each in fitting})
     for site in (target.site, target.failover):
         if site not in ("", LOCAL, ANY) and site not in at:
-            return f"{site} has no {what.removeprefix('an ')} of it; {', '.join(at)} {'has' if len(at) == 1 else 'have'}"
+            return (
+                f"{site} has no {what.removeprefix('an ')} of it; {', '.join(at)} {'has' if len(at) == 1 else 'have'}"
+            )
     return ""
 
 

@@ -31,9 +31,10 @@ _EVERYBODY = Rule((Target(),))
 def read_traffic(
     mesh: Mapping[str, Any], sites: Sites, greeters: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """``{services, foreign, pages, splits}`` and what is wrong; ``greeters`` are the versions that helloworld is given.
+    """``{services, foreign, named, pages, splits}`` and what is wrong; ``greeters`` are the versions of helloworld.
 
-    ``services`` are the sample apps with parts, ``foreign`` the full names of routed hosts that aren't sample apps.
+    ``services`` are the sample apps with parts, ``foreign`` the full names of routed hosts that aren't sample apps, and
+    ``named`` the sites that routes name.
     ``pages`` is empty, or what bookinfo's pages must show: the ``shares`` (version -> percent) of reviews, and those of
     requests with a ``header`` (`users`). ``splits`` are hosts that answer with their site, each with the shares
     (caller -> site -> percent) that its route gives.
@@ -51,6 +52,7 @@ def read_traffic(
     found = {
         "services": samples.services(running),
         "foreign": [route.host for route in routes if route.host not in known],
+        "named": sorted({name for route in routes for name in targets.sites_of(route)}),
         "pages": {} if problems else _pages(routes, known),
         "splits": [] if problems else _splits(routes, known, list(sites)),
     }

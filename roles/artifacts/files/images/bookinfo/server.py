@@ -29,7 +29,9 @@ Json = dict[str, Any]
 
 PORT = int(os.environ.get("PORT", "9080"))
 # Where the other services are: their Services' names, or one host for tests.
-ADDRESSES = {name: os.environ.get(f"{name.upper()}_ADDRESS", f"{name}:{PORT}") for name in ("details", "reviews", "ratings")}
+ADDRESSES = {
+    name: os.environ.get(f"{name.upper()}_ADDRESS", f"{name}:{PORT}") for name in ("details", "reviews", "ratings")
+}
 SECONDS = 5
 # What a request carries through all services: the user, and what Envoy, W3C, B3 and OpenCensus call a trace.
 PASSED_ON = (
@@ -106,11 +108,13 @@ def page(book: str, headers: Mapping[str, str]) -> str:
         for each in answered
     )
     user = headers.get("end-user", "")
+    signed_in = f"Signed in as {_text(user)}" if user else "Nobody is signed in"
+    listed = "".join(map(_review, said["reviews"])) if said else "<p>The reviews are not available.</p>\n"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>bookinfo</title></head><body>\n'
-        f"<h1>{_text(BOOK['title'])}</h1>\n<p>{f'Signed in as {_text(user)}' if user else 'Nobody is signed in'}</p>\n"
+        f"<h1>{_text(BOOK['title'])}</h1>\n<p>{signed_in}</p>\n"
         f"<h2>Details</h2>\n{f'<dl>{facts}</dl>' if about else '<p>The details are not available.</p>'}\n"
-        f"<h2>Reviews</h2>\n{''.join(map(_review, said['reviews'])) if said else '<p>The reviews are not available.</p>'}"
+        f"<h2>Reviews</h2>\n{listed}"
         f"<h2>Who answered</h2>\n<table>\n{rows}</table>\n</body></html>\n"
     )
 
