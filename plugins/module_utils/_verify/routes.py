@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, Source, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -27,8 +28,11 @@ from ansible_collections.edge.mesh.plugins.module_utils._verify.traffic import C
 
 __all__ = ["Order", "Pages", "Split", "User", "World", "run"]
 
+T = TypeVar("T")
+
 _CALL_SECONDS = 5
 _MORE = 2  # rounds that follow where a share is off
+_NO_CONNECTION = (500, 502, 503)  # what an API server says of a pod that it doesn't get through to
 _PLAIN = 15021  # the proxy's own health port, which Istio leaves out of mutual TLS
 
 
@@ -154,7 +158,7 @@ def _pages(caller: Caller, pages: Pages, order: Order, world: World) -> _Found:
 
 
 def _until_fair(
-    batch: Callable[[], list], judge: Callable[[list[list]], Finding], is_well: Callable[..., bool], wanted: int
+    batch: Callable[[], list[T]], judge: Callable[[list[list[T]]], Finding], is_well: Callable[[T], bool], wanted: int
 ) -> Finding:
     """What is found of a batch; where only the shares are off, of it and some more."""
     rounds = [batch()]
@@ -210,7 +214,7 @@ def _plain_text(caller: Caller, order: Order, world: World) -> _Found:
         try:
             answer = api.text(f"{where}:{order.strict_port}/proxy/hello")
         except ApiError as error:
-            if not error.status:
+            if error.status not in _NO_CONNECTION:
                 raise
             evidence = {"seen": f"port {order.strict_port} refused it, port {_PLAIN} didn't", "answer": error.why or ""}
             return [("traffic.plain-text", Finding("ok", evidence))]
