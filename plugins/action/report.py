@@ -36,7 +36,11 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report import (
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
     "state_dir": {"type": "path", "required": True},
-    "name": {"type": "str", "choices": ["verify", "status", "run", "retire", "maintain"], "default": "verify"},
+    "name": {
+        "type": "str",
+        "choices": ["verify", "status", "run", "retire", "maintain", "measure"],
+        "default": "verify",
+    },
     "records": {"type": "list", "elements": "dict"},
     "results": {
         "type": "list",
@@ -63,6 +67,8 @@ ARGUMENTS = {
     },
     "sample_apps": {"type": "bool", "default": False},
     "fleet": {"type": "list", "elements": "dict"},
+    "figures": {"type": "list", "elements": "dict"},
+    "machine": {"type": "str", "default": ""},
     "proxies": {"type": "list", "elements": "dict", "default": []},
     "remote_secrets": {"type": "list", "elements": "dict", "default": []},
     "authorities": {"type": "dict", "default": {}},
@@ -82,9 +88,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Write and show the report; never changed. Raises AnsibleActionFail for records that aren't the contract's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, params = self.validate_argument_spec(ARGUMENTS, required_one_of=[["records", "results", "sites"]])
+        _validation, params = self.validate_argument_spec(
+            ARGUMENTS, required_one_of=[["records", "results", "sites", "figures"]]
+        )
         try:
-            if params["fleet"] is not None:
+            if params["figures"] is not None:
+                done = _measured(params)
+            elif params["fleet"] is not None:
                 done = _found(params)
             elif params["records"] is not None:
                 done = _verified(params)
@@ -109,6 +119,21 @@ def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
         "healthy": document["healthy"],
         "summary": records.summary(params["mesh"], checked),
         "unhealthy": [" ".join(names).rstrip() for names in named],
+        "paths": paths,
+        "finished": True,
+    }
+
+
+def _measured(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of what a mesh costs: JSON and the table."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    document = records.figures_document(params["mesh"], params["figures"], params["machine"], status.written(now))
+    paths = _write(params, {"json": _json(document)})
+    _show(document)
+    return {
+        "healthy": document["healthy"],
+        "summary": f"{params['mesh']}: {len(params['figures'])} figures",
+        "unhealthy": [],
         "paths": paths,
         "finished": True,
     }

@@ -115,7 +115,7 @@ class Calls:
             str(VENV / "bin/kubectl"), "--kubeconfig", str(lab.kubeconfig(site)), "-n", "sample",
             "exec", "deploy/sleep", "-c", "sleep", "--", "sh", "-c", script,
         ]  # fmt: skip
-        self._path = lab.inventory / "calls.txt"
+        self._path = lab.state / "calls.txt"
 
     def __enter__(self) -> Calls:
         with self._path.open("w", encoding="utf-8") as output:
