@@ -26,7 +26,8 @@ from tests.integration.site import Site
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 RUN = {
-    "manifests", "mesh_ca", "mesh_ca_info", "mesh_traffic", "remote_secret_info", "report", "route_checks",
+    "manifests", "mesh_ca", "mesh_ca_info", "mesh_measure",
+    "mesh_traffic", "remote_secret_info", "report", "route_checks",
     "service_info", "site_checks",
     "site_cluster_info", "site_remnants", "state_backup", "state_restore", "xds_health",
 }  # fmt: skip
@@ -120,6 +121,8 @@ def shorten(task: dict[str, Any]) -> None:
             "edge.mesh.xds_health",
         ):
             options.update({"timeout": 3, **({"wait": 1} if "wait" in options else {})})
+        elif name == "edge.mesh.mesh_measure":
+            options.update({"timeout": 3, "idle": 1})
 
 
 @pytest.fixture(scope="module")

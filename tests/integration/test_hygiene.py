@@ -107,6 +107,7 @@ class Trial:
             ("site_cluster_info", "read", {"site": unique, "provider": "existing", "kubeconfig": path, "timeout": 2}),
             ("mesh_traffic", "read", traffic),
             ("route_checks", "read", {**traffic, "strict_port": 5000}),
+            ("mesh_measure", "read", {"sites": [{"name": unique, "primary": unique, **side}], "idle": 1, "timeout": 2}),
             ("service_info", "read", {**traffic, "hosts": ["stock.sample"]}),
             ("xds_health", "read", health),
             ("site_remnants", "clean", {"kubeconfig": path, "site": unique, "clean": True, "timeout": 2}),

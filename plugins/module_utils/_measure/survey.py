@@ -2,8 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measures a mesh: latencies first, one site after the other, then an idle while of all sites at once (used by
-`mesh_measure`).
+"""Measures a mesh: an idle while of all sites at once, and latencies, a site at a time (used by `mesh_measure`).
 
 What can't be measured is a figure without values that says why; a site that gives no answer holds up no other.
 """
@@ -49,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Order:
-    """What to measure: ``idle`` seconds of doing nothing, ``requests`` for each latency.
+    """What to measure: ``idle`` seconds of doing nothing, ``requests`` for each latency; 0 leaves either out.
 
     helloworld and sleep run in ``namespace`` with sidecars and in ``bare_namespace`` (empty: nowhere) without; there
     helloworld can be reached at a port of the nodes.
@@ -73,13 +72,16 @@ class World:
 
 
 def run(places: Sequence[Place], order: Order, world: World) -> list[Figure]:
-    """All figures, site by site; the idle while comes last, so that nothing of ours goes over the links in it."""
-    ports = {place.name: _node_port(place, order, world) for place in places}
-    late = {place.name: _latencies(place, places, ports, order, world) for place in places}
-    links, spent = _idle(places, order, world)
-    return [
-        figure for place in places for figure in [*spent[place.name], *links.get(place.name, []), *late[place.name]]
-    ]
+    """All figures that are ordered, site by site."""
+    links: dict[str, list[Figure]] = {}
+    spent: dict[str, list[Figure]] = {}
+    late: dict[str, list[Figure]] = {}
+    if order.idle:
+        links, spent = _idle(places, order, world)
+    if order.requests:
+        ports = {place.name: _node_port(place, order, world) for place in places}
+        late = {place.name: _latencies(place, places, ports, order, world) for place in places}
+    return [figure for place in places for found in (spent, links, late) for figure in found.get(place.name, [])]
 
 
 # -- latency -----------------------------------------------------------------------------------------------------------

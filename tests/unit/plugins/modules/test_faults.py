@@ -146,6 +146,22 @@ def test_a_site_that_cant_be_looked_at_is_told_as_unknown(against, fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_what_cant_be_measured_is_told(against, fault):
+    options = {"idle": 0, "requests": 10, "timeout": 1}
+    answer, _server = against(
+        fault,
+        "mesh_measure",
+        lambda path: {"sites": [{"name": "paris", "kubeconfig": path, "primary": "paris"}], **options},
+    )
+    judge(answer)
+    assert not answer.get("failed"), answer["msg"]
+    (figure,) = answer["figures"]
+    assert (figure["site"], figure["values"]) == ("paris", {})
+    assert figure["about"].startswith("not measured: ")
+    assert fault.words in figure["about"]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_site_that_cant_be_cleaned_is_said_to_remain(against, fault):
     options = {"state": "absent", "timeout": 1, "wait": False}
     answer, _server = against(fault, "remote_secret", lambda path: {**sides(path), **options})
