@@ -64,6 +64,15 @@ options:
     description: Seconds of the idle while, up to 600; 0 leaves it out, and memory and CPU with it.
     type: int
     default: 60
+  joining:
+    description:
+      - Name of one of O(sites), an edge, that is joining. Only the bytes between it and its primary are counted then,
+        from now until O(stop) is there.
+    type: str
+    default: ""
+  stop:
+    description: File whose appearance ends the counting of O(joining); O(timeout) ends it, too.
+    type: path
   timeout:
     description: Seconds for the calls of one site, and for the kubelets' answers.
     type: int
@@ -105,6 +114,7 @@ figures:
 """
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
@@ -131,6 +141,8 @@ ARGUMENTS = {
     "bare_namespace": {"type": "str", "default": ""},
     "requests": {"type": "int", "default": 200},
     "idle": {"type": "int", "default": 60},
+    "joining": {"type": "str", "default": ""},
+    "stop": {"type": "path"},
     "timeout": {"type": "int", "default": 60},
 }
 _MOST = {"requests": 1000, "idle": 600}
@@ -156,7 +168,16 @@ def handle(call: Call) -> Outcome:
         endpoint = kubeconfig.load(place.kubeconfig, place.context)
         return Client(endpoint, timeout=params["timeout"], site=place.name)
 
-    figures = survey.run(places, order, survey.World(connect=connect, watch=wire.Wire))
+    world = survey.World(connect=connect, watch=wire.Wire)
+    if params["joining"]:
+        named = {place.name: place for place in places}
+        site = named.get(params["joining"])
+        if site is None or site.primary not in named or not params["stop"]:
+            raise MeshError("the joining site can't be watched", why="it, its primary or the file stop isn't given")
+        primary = named[site.primary]
+        figures = survey.while_it_joins(site, primary, Path(params["stop"]), params["timeout"], world)
+    else:
+        figures = survey.run(places, order, world)
     return Outcome(False, {"machine": survey.machine(), "figures": [figure.as_dict() for figure in figures]})
 
 

@@ -26,12 +26,13 @@ from ansible_collections.edge.mesh.plugins.module_utils._measure.wire import Cou
 from ansible_collections.edge.mesh.plugins.module_utils._verify import parallel, pods
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
 
-__all__ = ["Order", "Place", "World", "machine", "run"]
+__all__ = ["Order", "Place", "World", "machine", "run", "while_it_joins"]
 
 _CLIENT = "app=sleep"
 _CONTAINER = "sleep"
 _SERVICE = "helloworld"
 _PORT = 5000
+_PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ def run(places: Sequence[Place], order: Order, world: World) -> list[Figure]:
         ports = {place.name: _node_port(place, order, world) for place in places}
         late = {place.name: _latencies(place, places, ports, order, world) for place in places}
     return [figure for place in places for found in (spent, links, late) for figure in found.get(place.name, [])]
+
+
+def while_it_joins(place: Place, primary: Place, stop: Path, seconds: float, world: World) -> list[Figure]:
+    """Bytes on a site's link until the file ``stop`` is there; raises MeshError where they can't be counted."""
+    end = world.clock() + seconds
+    with world.watch(place.node, primary.address) as watched:
+        while not stop.exists() and world.clock() < end:
+            world.sleep(_PAUSE)
+    return wire.figures(place.name, primary.name, watched.counts, "joining")
 
 
 # -- latency -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -154,6 +155,32 @@ def test_the_module_returns_what_its_documentation_says(monkeypatch: pytest.Monk
     for figure in found["figures"]:
         assert set(figure) == set(documented["figures"]["contains"])
     assert_same(yaml.safe_load(mesh_measure.DOCUMENTATION)["options"], mesh_measure.ARGUMENTS)
+
+
+def test_a_joining_site_is_watched_until_the_file_is_there(mesh: Mesh, tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            stop.touch()
+
+    world = survey.World(connect=lambda place: mesh.apis[place.name], watch=mesh.watch, clock=mesh.clock, sleep=nap)
+    shop = survey.Place("shop", "/s", None, "centre", "node-s", "192.0.2.20")
+    centre = survey.Place("centre", "/c", None, "centre", "node-c", "192.0.2.10")
+    found = survey.while_it_joins(shop, centre, stop, 60, world)
+    assert [(figure.what, figure.values) for figure in found] == [
+        ("joining, from the primary", {"sum": 700}), ("joining, to the primary", {"sum": 0}),
+    ]  # fmt: skip
+    assert mesh.watched == [("node-s", "192.0.2.10")]
+    assert len(naps) == 3
+
+
+def test_a_joining_site_needs_its_primary_and_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for options in ({"joining": "shop"}, {"joining": "nowhere", "stop": "/x"}):
+        with pytest.raises(MeshError, match="the joining site can't be watched"):
+            handle(monkeypatch, **options)
 
 
 @pytest.mark.parametrize(("name", "value"), [("requests", 1001), ("idle", 601), ("idle", -1)])
