@@ -37,7 +37,11 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report import (
 ARGUMENTS = {
     "mesh": {"type": "str", "required": True},
     "state_dir": {"type": "path", "required": True},
-    "name": {"type": "str", "choices": ["verify", "status", "run", "retire", "maintain"], "default": "verify"},
+    "name": {
+        "type": "str",
+        "choices": ["verify", "status", "run", "retire", "maintain", "measure"],
+        "default": "verify",
+    },
     "records": {"type": "list", "elements": "dict"},
     "results": {
         "type": "list",
@@ -66,6 +70,8 @@ ARGUMENTS = {
     "slice": {"type": "str", "default": ""},
     "slices": {"type": "list", "elements": "str"},
     "fleet": {"type": "list", "elements": "dict"},
+    "figures": {"type": "list", "elements": "dict"},
+    "machine": {"type": "str", "default": ""},
     "proxies": {"type": "list", "elements": "dict", "default": []},
     "remote_secrets": {"type": "list", "elements": "dict", "default": []},
     "authorities": {"type": "dict", "default": {}},
@@ -86,10 +92,12 @@ class ActionModule(ActionBase):
         """Write and show the report; never changed. Raises AnsibleActionFail for records that aren't the contract's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(
-            ARGUMENTS, required_one_of=[["records", "results", "sites", "slices"]]
+            ARGUMENTS, required_one_of=[["records", "results", "sites", "slices", "figures"]]
         )
         try:
-            if params["fleet"] is not None:
+            if params["figures"] is not None:
+                done = _measured(params)
+            elif params["fleet"] is not None:
                 done = _found(params)
             elif params["records"] is not None:
                 done = _verified(params)
@@ -114,6 +122,21 @@ def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
         "healthy": document["healthy"],
         "summary": records.summary(params["mesh"], checked),
         "unhealthy": [" ".join(names).rstrip() for names in named],
+        "paths": paths,
+        "finished": True,
+    }
+
+
+def _measured(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of what a mesh costs: JSON and the table."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    document = records.figures_document(params["mesh"], params["figures"], params["machine"], status.written(now))
+    paths = _write(params, {"json": _json(document)})
+    _show(document)
+    return {
+        "healthy": document["healthy"],
+        "summary": f"{params['mesh']}: {len(params['figures'])} figures",
+        "unhealthy": [],
         "paths": paths,
         "finished": True,
     }

@@ -40,6 +40,10 @@ CHECKS: Mapping[str, str] = {
     "traffic.reach": "calls from the site are answered by every site",
     "traffic.mtls": "the peer of a cross-site call proves its SPIFFE identity",
     "traffic.ingress": "calls from outside through the site's ingress are answered by every site",
+    "traffic.plain-text": "a call without mutual TLS is refused",
+    "traffic.bookinfo": "pages through the site's ingress are complete, and the versions of reviews have their shares",
+    "traffic.header": "pages for a user whom a route names come from the version that it names",
+    "traffic.split": "calls from the site are shared out over the sites as the route says",
 }
 
 

@@ -112,7 +112,7 @@ facts:
     node_image:
       description: Image of a node of a kind cluster.
       type: str
-      sample: edge-mesh.local/node:v1.36.3-istio-1.32-dev.eed52ebb66ad
+      sample: edge-mesh.local/node:v1.36.3-istio-1.32-dev.eed52ebb66ad-samples-2
     hub:
       description: Where Istio's images are.
       type: str
@@ -122,11 +122,15 @@ facts:
       type: str
       sample: 1.32-dev.eed52ebb66ad
     images:
-      description: Names of the images pilot, proxyv2, helloworld and sleep.
+      description: Names of the images pilot, proxyv2, helloworld, bookinfo and sleep.
       type: dict
-      sample: {"sleep": "edge-mesh.local/sample/sleep:1"}
+      sample: {"sleep": "edge-mesh.local/sample/sleep:2"}
     helloworld_script:
       description: Script that the image helloworld has to be given to run; empty if it is inside.
+      type: str
+      sample: ""
+    bookinfo_script:
+      description: The same for the image bookinfo.
       type: str
       sample: ""
     kubernetes_image_repository:

@@ -32,7 +32,7 @@ options:
   name:
     description: Name of the report and of its files.
     type: str
-    choices: [verify, status, run, retire, maintain]
+    choices: [verify, status, run, retire, maintain, measure]
     default: verify
   records:
     description:
@@ -40,7 +40,7 @@ options:
     type: list
     elements: dict
   results:
-    description: What became of each site. One of O(records), O(results), O(sites) and O(slices) is required.
+    description: What became of each site. One of O(records), O(results), O(sites), O(slices) and O(figures) is required.
     type: list
     elements: dict
     suboptions:
@@ -118,6 +118,14 @@ options:
         O(remote_secrets) and O(authorities).
     type: list
     elements: dict
+  figures:
+    description: What was measured, as M(edge.mesh.mesh_measure) returns it.
+    type: list
+    elements: dict
+  machine:
+    description: The machine that it was measured on, in words.
+    type: str
+    default: ""
   proxies:
     description: What M(edge.mesh.xds_health) returned of proxies.
     type: list

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_remote": {"_k8s", "_istio", "_site"},
     "_xds": {"_k8s", "_istio", "_pki", "_site"},
     "_verify": {"_k8s", "_istio", "_pki", "_site", "_xds"},
+    "_measure": {"_k8s", "_verify"},
 }
 
 # The only places (prefixes of paths) that import a library.

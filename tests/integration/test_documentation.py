@@ -26,7 +26,9 @@ from tests.integration.site import Site
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 RUN = {
-    "manifests", "mesh_ca", "mesh_ca_info", "mesh_traffic", "remote_secret_info", "report", "site_checks",
+    "manifests", "mesh_ca", "mesh_ca_info", "mesh_measure",
+    "mesh_traffic", "remote_secret_info", "report", "route_checks",
+    "service_info", "site_checks",
     "site_cluster_info", "site_remnants", "state_backup", "state_restore", "xds_health",
 }  # fmt: skip
 # Examples that can't be run here, and where the module's answer is compared instead.
@@ -112,8 +114,15 @@ class Ground:
 def shorten(task: dict[str, Any]) -> None:
     """Seconds instead of minutes for what never comes: no istiod, no gateway."""
     for name, options in task.items():
-        if name in ("edge.mesh.site_checks", "edge.mesh.mesh_traffic", "edge.mesh.xds_health"):
+        if name in (
+            "edge.mesh.site_checks",
+            "edge.mesh.mesh_traffic",
+            "edge.mesh.route_checks",
+            "edge.mesh.xds_health",
+        ):
             options.update({"timeout": 3, **({"wait": 1} if "wait" in options else {})})
+        elif name == "edge.mesh.mesh_measure":
+            options.update({"timeout": 3, "idle": 1})
 
 
 @pytest.fixture(scope="module")

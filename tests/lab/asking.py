@@ -16,7 +16,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jsonschema import Draft202012Validator
 
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call
-from ansible_collections.edge.mesh.plugins.modules import mesh_traffic, remote_secret, site_checks, xds_health
+from ansible_collections.edge.mesh.plugins.modules import (
+    mesh_traffic,
+    remote_secret,
+    route_checks,
+    site_checks,
+    xds_health,
+)
 from tests.lab.lab import ROOT, Lab
 
 _SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/schema/xds_health.json").read_text(encoding="utf-8")))
@@ -55,11 +61,13 @@ class Mesh:
         _SCHEMA.validate(json.loads(json.dumps(result)))
         return result
 
-    def ask(self, timeout: float, *, traffic: bool = False) -> Records:
+    def ask(self, timeout: float, *, traffic: bool = False, routes: bool = False) -> Records:
         """Every record that isn't ok, by site and id."""
         found = self.health(timeout)["checks"] + self._site_checks(timeout)
         if traffic:
             found += self._traffic(timeout)
+        if routes:
+            found += self._routes(timeout)
         records: Records = {}
         for record in found:
             if record["verdict"] != "ok":
@@ -95,6 +103,24 @@ class Mesh:
         options = {"sites": sites, "requests": 12, "timeout": timeout, "namespace": "sample",
                    "url": "http://helloworld.sample:5000/hello", "ingress_path": "/hello"}  # fmt: skip
         checks: list[dict[str, Any]] = _called(mesh_traffic, mesh_traffic.ARGUMENTS, options)["checks"]
+        return checks
+
+    def _routes(self, timeout: float) -> list[dict[str, Any]]:
+        """What the routes of the inventory (`ROUTES` or the lab's, which say the same) must do."""
+        sites = [
+            {"name": site, **self._kubeconfig(site), "ingress_addresses": [self.addresses[site]]} for site in self.sites
+        ]
+        everywhere = {"v1": 33, "v2": 33, "v3": 34}
+        user = {"header": "end-user", "value": "banzai", "shares": {"v2": 100}}
+        near, far = self.edges
+        shares = {self.primary: {self.primary: 100}, near: {near: 50, self.primary: 50},
+                  far: {near: 25, self.primary: 75}}  # fmt: skip
+        options = {
+            "sites": sites, "requests": 60, "timeout": 5 * timeout, "strict_port": 5000,
+            "pages": {"shares": everywhere, "users": [user]},
+            "splits": [{"host": "stock", "url": "http://stock.sample:5000/hello", "shares": shares}],
+        }  # fmt: skip
+        checks: list[dict[str, Any]] = _called(route_checks, route_checks.ARGUMENTS, options)["checks"]
         return checks
 
     def _kubeconfig(self, site: str) -> dict[str, str]:

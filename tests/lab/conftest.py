@@ -23,6 +23,7 @@ KEEP = bool(os.environ.get(KEEPER))
 # Each file finds a healthy mesh and leaves one, but for the last one.
 ORDER = (
     "test_main_job",
+    "test_traffic",
     "test_interruption",
     "test_refusals",
     "test_fleet",

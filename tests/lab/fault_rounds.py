@@ -36,7 +36,9 @@ def play(mesh: Mesh, round_: Round) -> list[Records]:
                 _break(mesh, made, broken)
         else:
             _break(mesh, made, broken)
-        found.append(_wait_for(mesh, expected(mesh, made), _may(made), _SHOWS, f"after {round_}", round_.traffic))
+        found.append(
+            _wait_for(mesh, expected(mesh, made), _may(made), _SHOWS, f"after {round_}", round_.traffic, round_.routes)
+        )
     finally:
         with _stopped(mesh) if round_.fresh else nullcontext():
             broken.close()
@@ -71,11 +73,12 @@ def _may(made: Mapping[str, Fault]) -> set[tuple[str, str]]:
 
 
 def _wait_for(
-    mesh: Mesh, wanted: Verdicts, may: set[tuple[str, str]], seconds: float, when: str, traffic: bool = False
-) -> Records:
+    mesh: Mesh, wanted: Verdicts, may: set[tuple[str, str]], seconds: float, when: str, traffic: bool = False,
+    routes: bool = False,
+) -> Records:  # fmt: skip
     end = time.monotonic() + seconds
     while True:
-        records = mesh.ask(_ASK, traffic=traffic)
+        records = mesh.ask(_ASK, traffic=traffic, routes=routes)
         found = {key: items[0]["verdict"] for key, items in records.items() if key not in may}
         if found == wanted:
             return records

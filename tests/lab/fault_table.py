@@ -186,6 +186,27 @@ FAULTS = (
         "Remove the pods that the evidence names.",
     ),
     Fault(
+        "A PeerAuthentication lets plain text in.",
+        faults.plain_text_allowed,
+        {"traffic.plain-text": "failed"},
+        "Delete the object, or set ``edge_mesh_mtls: permissive`` if that is what you want.",
+        elsewhere={"traffic.plain-text": "failed"},
+    ),
+    Fault(
+        "A service that bookinfo's page needs runs nowhere.",
+        faults.details_down,
+        {"traffic.bookinfo": "failed", "traffic.header": "failed"},
+        f"Look at its pods, then {_RERUN[0].lower()}{_RERUN[1:]}.",
+        elsewhere={"traffic.bookinfo": "failed", "traffic.header": "failed"},
+    ),
+    Fault(
+        "A route's DestinationRule is gone, so its sites mean nothing any more.",
+        faults.subsets_gone,
+        {"traffic.split": "failed"},
+        f"{_RERUN}.",
+        elsewhere={"traffic.split": "failed"},
+    ),
+    Fault(
         "istiod is down.",
         faults.istiod_down,
         _WITHOUT_ISTIOD,
@@ -200,7 +221,8 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 class Round:
     """Faults that are made at the same time, each at a site of its own: ``first`` and ``second`` edge, or ``primary``.
 
-    What turns can then still be told apart by site. ``traffic`` makes calls too, which take their time. ``fresh``: the
+    What turns can then still be told apart by site. ``traffic`` makes calls too, which take their time, and
+    ``routes`` those that follow routes. ``fresh``: the
     primary's fault (istiod is down) is seen first; then the others are made, and istiod starts with what it finds. The
     worker that takes remote secrets away can hang in a running one (see `_remote/istiod.py`).
     """
@@ -209,6 +231,7 @@ class Round:
     second: str = ""
     primary: str = ""
     traffic: bool = False
+    routes: bool = False
     fresh: bool = False
 
     def __str__(self) -> str:
@@ -219,6 +242,7 @@ ROUNDS = (
     Round("injection_path_wrong", "configuration_rejected"),
     Round("gateway_down", "endpoint_slice_gone", traffic=True),
     Round("gateway_without_address", "rights_taken"),
+    Round("plain_text_allowed", "details_down", "subsets_gone", routes=True),
     Round("webhook_without_ca_bundle", "root_wrong"),
     Round("network_label_missing", "annotation_missing"),
     Round("istiod_address_wrong", "control_plane_at_the_edge"),

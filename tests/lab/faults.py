@@ -248,6 +248,24 @@ def api_cut_off(place: Place) -> Undo:
     return lambda: docker("exec", node, "iptables", "-D", *DROP)
 
 
+def plain_text_allowed(place: Place) -> Undo:
+    metadata = {"name": "fault", "namespace": "sample"}
+    spec = {"selector": {"matchLabels": {"app": "helloworld"}}, "mtls": {"mode": "PERMISSIVE"}}
+    policy = {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": metadata, "spec": spec}
+    place.kubectl("create", "-f", "-", at=place.primary, stdin=json.dumps(policy))
+    return lambda: place.kubectl("delete", "peerauthentication", "fault", "-n", "sample", at=place.primary)
+
+
+def details_down(place: Place) -> Undo:
+    what = ("deployment", "details-v1", "-n", "sample")
+    place.kubectl("scale", *what, "--replicas=0", at=place.primary)
+    return lambda: place.kubectl("scale", *what, "--replicas=1", at=place.primary)
+
+
+def subsets_gone(place: Place) -> Undo:
+    return _deleted(place, "destinationrule", "route-stock-sample", "-n", SYSTEM, at=place.primary)
+
+
 def istiod_down(place: Place) -> Undo:
     place.kubectl("scale", "deployment", "istiod", "-n", SYSTEM, "--replicas=0")
     return lambda: place.kubectl("scale", "deployment", "istiod", "-n", SYSTEM, "--replicas=1")

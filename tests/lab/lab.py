@@ -35,13 +35,25 @@ class Site:
     name: str
     primary: bool
     version: str
+    parts: tuple[str, ...] = ()
 
 
-SITES = (Site("core", True, "v4"), Site("dock-7", False, "v5"), Site("farm", False, "v6"))
+SITES = (
+    Site("core", True, "v4", ("details-v1", "ratings-v1", "reviews-v1", "stock-v1")),
+    Site("dock-7", False, "v5", ("productpage-v1", "reviews-v2", "reviews-v3", "stock-v1")),
+    Site("farm", False, "v6"),
+)
 MESH = "trial"
 NAMES = [site.name for site in SITES]
 EDGES = [site.name for site in SITES if not site.primary]
 PRIMARY = next(site.name for site in SITES if site.primary)
+ROUTES: list[dict[str, Any]] = [
+    {"host": "reviews.sample", "rules": [
+        {"match": [{"headers": {"end-user": "banzai"}}], "to": [{"version": "v2"}]},
+        {"to": [{"version": "v1", "weight": 33}, {"version": "v2", "weight": 33}, {"version": "v3", "weight": 34}]}]},
+    {"host": "stock.sample", "outlier": True, "rules": [
+        {"to": [{"site": "local", "weight": 50}, {"site": PRIMARY, "weight": 50, "failover": "any"}]}]},
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,9 +86,12 @@ class Lab:
         """Write the inventory; one that sets ``ansible_connection: ssh`` must work too, for nothing is connected to."""
         common: dict[str, Any] = {
             "edge_mesh_provider": "kind", "edge_mesh_sample_apps": True, "ansible_connection": "ssh",
-            "edge_mesh_waves": ["100%"],
+            "edge_mesh_waves": ["100%"], "edge_mesh_routes": ROUTES,
         }  # fmt: skip
-        variables = {site.name: {"sample_apps_helloworld_version": site.version} for site in SITES}
+        variables = {
+            site.name: {"sample_apps_helloworld_version": site.version, "edge_mesh_sample_parts": list(site.parts)}
+            for site in SITES
+        }
         write_inventory(self.inventory, MESH, variables, (PRIMARY,), common)
 
     def start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:

@@ -32,7 +32,7 @@ def mesh(lab: Lab, second_run: Played) -> Iterator[Mesh]:
 
 def _of_other_hands(lab: Lab, site: str) -> list[tuple[str, str]]:
     """Objects that carry our mark, and no field of which is ours."""
-    kinds = "services,endpointslices,secrets,configmaps"
+    kinds = "services,endpointslices,secrets,configmaps,destinationrules"
     labelled = lab.objects(site, kinds, "-n", "istio-system", "-l", "edge.mesh/set", "--show-managed-fields")
     return [
         (item["kind"].lower(), item["metadata"]["name"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 __all__ = [
+    "CLUSTER_LABEL",
     "CONTROL_PLANE_CLUSTERS",
     "EASTWEST_PORT",
     "NETWORK_LABEL",
@@ -25,6 +26,7 @@ __all__ = [
 SYSTEM_NAMESPACE = "istio-system"
 ROOT_CERT_CONFIGMAP = "istio-ca-root-cert"
 ROOT_CRL_CONFIGMAP = "istio-ca-crl"
+CLUSTER_LABEL = "topology.istio.io/cluster"
 NETWORK_LABEL = "topology.istio.io/network"
 CONTROL_PLANE_CLUSTERS = "topology.istio.io/controlPlaneClusters"
 EASTWEST_PORT = 15443

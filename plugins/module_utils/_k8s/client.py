@@ -184,8 +184,11 @@ class Client:
         query: dict[str, Any] = {"container": container, "tailLines": tail, "previous": previous}
         if since is not None:
             query["sinceSeconds"] = max(1, math.ceil(since))
-        raw = self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query, None, {"Accept": "*/*"})
-        return raw.decode("utf-8", "replace")
+        return self.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", **query)
+
+    def text(self, path: str, **query: Any) -> str:
+        """What is at ``path``, which need not be JSON: a log, or what a pod answers through the API's proxy."""
+        return self._send("GET", path, query, None, {"Accept": "*/*"}).decode("utf-8", "replace")
 
     # -- streams ------------------------------------------------------------------------------------------------------
 

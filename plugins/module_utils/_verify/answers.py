@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Finding
 
-__all__ = ["Answer", "command", "counts", "ingress", "mtls", "parse", "reach", "read"]
+__all__ = ["Answer", "burst", "command", "counts", "ingress", "mtls", "parse", "reach", "read"]
 
 _LINE = re.compile(r"version=(\S+) site=(\S+) pod=(\S+)")
 _SEPARATOR = "\n--\n"
@@ -56,6 +56,14 @@ class Answer:
 def command(url: str, *, calls: int, call_seconds: int, seconds: int, at_once: int) -> list[str]:
     """The command of a loop of at most ``calls`` calls that starts none after ``seconds``."""
     return ["sh", "-c", _LOOP, "sh", url, str(calls), str(call_seconds), str(seconds), str(at_once)]
+
+
+def burst(url: str, *, calls: int, call_seconds: int) -> list[str]:
+    """The command of ``calls`` calls one after the other, in one process, whose output is a loop's."""
+    return [
+        "curl", "-sS", "--max-time", str(call_seconds), "-w", "\\n%{http_code}" + _SEPARATOR.replace("\n", "\\n"),
+        f"{url}?call=[1-{calls}]",
+    ]  # fmt: skip
 
 
 def parse(output: str) -> list[Answer]:

@@ -20,9 +20,9 @@ from urllib.parse import urljoin
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._verify import answers, parallel
+from ansible_collections.edge.mesh.plugins.module_utils._verify import answers, parallel, pods
 from ansible_collections.edge.mesh.plugins.module_utils._verify.answers import Answer
-from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api, Finding, Json, unknown
+from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api, Finding, unknown
 
 __all__ = ["Caller", "Order", "World", "call_ingress", "run"]
 
@@ -144,27 +144,12 @@ def _told(
 
 
 def _client_pod(api: Api, order: Order, world: World, end: float) -> _Pod:
-    """The first ready pod that can call, awaited as long as there is time; raises MeshError if there is none."""
-    while True:
-        pods = api.list(f"/api/v1/namespaces/{order.namespace}/pods", labelSelector=order.label)
-        ready = sorted((pod for pod in pods if _is_ready(pod)), key=lambda pod: str(pod["metadata"]["name"]))
-        if ready:
-            account = ready[0]["spec"].get("serviceAccountName") or "default"
-            identity = f"spiffe://{order.trust_domain}/ns/{order.namespace}/sa/{account}"
-            return _Pod(ready[0]["metadata"]["name"], identity)
-        if end - world.clock() <= _PAUSE:
-            raise MeshError(
-                "nothing can call from here",
-                why=f"no pod with {order.label} in namespace {order.namespace} is ready ({len(pods)} are there)",
-                hint="look at this pod; the role sample_apps deploys it",
-            )
-        world.sleep(_PAUSE)
-
-
-def _is_ready(pod: Json) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
-    return ready and "deletionTimestamp" not in pod["metadata"]
+    """The pod that can call; raises MeshError if there is none."""
+    pod = pods.first_ready(
+        api, order.namespace, order.label, lambda: end - world.clock(), world.sleep, what="nothing can call from here"
+    )
+    account = pod["spec"].get("serviceAccountName") or "default"
+    return _Pod(pod["metadata"]["name"], f"spiffe://{order.trust_domain}/ns/{order.namespace}/sa/{account}")
 
 
 def _execute(api: Api, pod: _Pod, url: str, order: Order, left: float) -> list[Answer]:

@@ -29,9 +29,11 @@ def build_facts(pins: BuildPins, binaries: Mapping[str, str], missing: list[str]
             "pilot": pins.pilot,
             "proxyv2": pins.proxyv2,
             "helloworld": pins.helloworld,
+            "bookinfo": pins.bookinfo,
             "sleep": pins.sleep,
         },
         "helloworld_script": "",
+        "bookinfo_script": "",
         "kubernetes_image_repository": pins.kubernetes_images,
         # A stock Envoy doesn't know Istio's own filters, so istiod must not ask for them.
         "istio_env": {"PILOT_ENABLE_ALPN_FILTER": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false"},
@@ -41,9 +43,9 @@ def build_facts(pins: BuildPins, binaries: Mapping[str, str], missing: list[str]
 
 
 def upstream_facts(
-    pins: UpstreamPins, binaries: Mapping[str, str], missing: list[str], helloworld_script: str
+    pins: UpstreamPins, binaries: Mapping[str, str], missing: list[str], scripts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Facts of source ``upstream``; ``helloworld_script`` is the file that the stock Python image has to run."""
+    """Facts of source ``upstream``; ``scripts`` are the files that the stock Python image has to run, by app."""
     return {
         "source": "upstream",
         "istio_version": pins.istio,
@@ -57,9 +59,11 @@ def upstream_facts(
             "pilot": pins.pilot,
             "proxyv2": pins.proxyv2,
             "helloworld": pins.helloworld,
+            "bookinfo": pins.bookinfo,
             "sleep": pins.sleep,
         },
-        "helloworld_script": helloworld_script,
+        "helloworld_script": scripts["helloworld"],
+        "bookinfo_script": scripts["bookinfo"],
         "kubernetes_image_repository": pins.kubernetes_images,
         "istio_env": {},
         "istio_values": {},

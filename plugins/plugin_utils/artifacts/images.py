@@ -127,6 +127,16 @@ IMAGES: Mapping[str, Image] = {
         user=NOBODY,
         user_name="app",
     ),
+    "image-bookinfo": Image(
+        name=BUILD.bookinfo,
+        version=BUILD.samples,
+        title="Sample application of edge.mesh: a page that four services make",
+        recipes={"/app/server.py": "bookinfo/server.py"},
+        base=True,
+        entrypoint=("/usr/bin/python3", "-IS", "-u", "/app/server.py"),
+        user=NOBODY,
+        user_name="app",
+    ),
     "image-sleep": Image(
         name=BUILD.sleep,
         version=BUILD.samples,

@@ -35,7 +35,7 @@ class BuildPins:
     pause_tag: str = "3.10.2"
 
     registry: str = "edge-mesh.local"  # resolves nowhere: an image that is missing can't be pulled by mistake
-    samples: str = "1"  # version of the sample apps' images
+    samples: str = "2"  # version of the sample apps' images; the node's tag names it, because they are inside
 
     @property
     def istio_hub(self) -> str:
@@ -58,12 +58,16 @@ class BuildPins:
         return f"{self.registry}/sample/helloworld:{self.samples}"
 
     @property
+    def bookinfo(self) -> str:
+        return f"{self.registry}/sample/bookinfo:{self.samples}"
+
+    @property
     def sleep(self) -> str:
         return f"{self.registry}/sample/sleep:{self.samples}"
 
     @property
     def node(self) -> str:
-        return f"{self.registry}/node:{self.kubernetes}-istio-{self.istio}"
+        return f"{self.registry}/node:{self.kubernetes}-istio-{self.istio}-samples-{self.samples}"
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,9 @@ class UpstreamPins:
     kind: str = "v0.33.0"
     node: str = "docker.io/kindest/node:v1.36.4"
     kubernetes_images: str = "registry.k8s.io"
-    # No publisher has a helloworld that answers as ours does: a stock Python runs our script, see Facts.
+    # No publisher has sample apps that answer as ours do: a stock Python runs our scripts, see Facts.
     helloworld: str = "docker.io/library/python:3.13-alpine"
+    bookinfo: str = "docker.io/library/python:3.13-alpine"
     sleep: str = "docker.io/curlimages/curl:8.21.0"
     kubernetes_url: str = "https://dl.k8s.io/release"
     kind_url: str = "https://github.com/kubernetes-sigs/kind/releases/download"

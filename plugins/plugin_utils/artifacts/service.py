@@ -223,15 +223,16 @@ class Service:
         pins = with_version(self.upstream_pins, request.istio_version)
         source = Upstream(self.cache, lock, self.docker, self.report, self.fetcher)
         wanted = releases(pins, architecture())
-        images = [] if request.host_only else [pins.node, pins.pilot, pins.proxyv2, pins.helloworld, pins.sleep]
+        samples = dict.fromkeys((pins.helloworld, pins.bookinfo, pins.sleep))  # two of them may run in one image
+        images = [] if request.host_only else [pins.node, pins.pilot, pins.proxyv2, *samples]
         missing, absent = source.missing(wanted, images)
         result.todo = [*(release.name for release in missing), *absent]
         if not check and result.todo:
             result.made = source.fetch(missing, absent)
             result.todo = []
         binaries = {release.name: str(source.path(release) or "") for release in wanted}
-        script = self.files / "images" / "helloworld" / "server.py"
-        result.facts = upstream_facts(pins, binaries, list(result.todo), str(script))
+        scripts = {name: str(self.files / "images" / name / "server.py") for name in ("helloworld", "bookinfo")}
+        result.facts = upstream_facts(pins, binaries, list(result.todo), scripts)
 
     def _link(self, request: Request, result: Result, check: bool) -> None:
         programs = {name: path for name, path in result.facts["binaries"].items() if path}

@@ -21,6 +21,7 @@ import yaml
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import read_traffic
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
 __all__ = ["Inventory", "Problem", "load_schema", "read"]
@@ -29,6 +30,7 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
+_HELLOWORLD = "sample_apps_helloworld_version"
 _LONGEST_NAME = 63
 
 
@@ -49,9 +51,10 @@ def load_schema() -> Mapping[str, Mapping[str, Any]]:
 
 
 def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
-    """The model ``{mesh, sites, primaries, edges}`` and everything that is wrong with the inventory.
+    """The model ``{mesh, sites, primaries, edges, traffic}`` and everything that is wrong with the inventory.
 
-    ``sites`` maps a site's name to its entry; the model is complete only if there are no problems.
+    ``sites`` maps a site's name to its entry, ``traffic`` is what `traffic.py` makes. The model is complete only if
+    there are no problems.
     """
     schema = load_schema()
     problems: list[Problem] = []
@@ -72,11 +75,15 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
     problems += [problem for site in sites.values() for problem in bad_addresses(site)]
+    greeters = {name: inventory.hostvars[site["host"]].get(_HELLOWORLD) for name, site in sites.items()}
+    traffic, wrong = read_traffic(mesh, sites, greeters)
+    problems += wrong
     model = {
         "mesh": mesh,
         "sites": sites,
         "primaries": [name for name, site in sites.items() if site["role"] == "primary"],
         "edges": [name for name, site in sites.items() if site["role"] == "edge"],
+        "traffic": traffic,
     }
     return model, problems
 

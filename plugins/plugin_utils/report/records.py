@@ -22,6 +22,7 @@ __all__ = [
     "WELL",
     "Json",
     "bad",
+    "figures_document",
     "fleet_summary",
     "in_order",
     "run_document",
@@ -106,6 +107,12 @@ def fleet_summary(mesh: str, sites: Sequence[Json]) -> str:
     counts = Counter(row["status"] for row in sites)
     told_counts = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
     return f"{mesh}: {_count(len(sites), 'site')}: {told_counts or 'nothing was looked at'}"
+
+
+def figures_document(mesh: str, figures: Sequence[Json], machine: str, at: str) -> dict[str, Any]:
+    """The content of ``measure.json``; ``machine`` are words, ``at`` is the time that it tells of."""
+    measured = any(figure["values"] for figure in figures)
+    return {"schema": SCHEMA, "mesh": mesh, "at": at, "healthy": measured, "machine": machine, "figures": list(figures)}
 
 
 def run_document(mesh: str, results: Sequence[Json], **more: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 _GATEWAYS = "gateways"
 _COMMON = ("preflight", "cluster")
 STEPS = {
-    "primary": (*_COMMON, "trust", "control plane", _GATEWAYS, "sample apps"),
+    "primary": (*_COMMON, "trust", "control plane", _GATEWAYS, "sample apps", "routes"),
     "edge": (*_COMMON, "enrolment", _GATEWAYS, "sample apps"),
 }
 _RUNNING, _WAITING, _DONE, _SKIPPED = "running", "not started", "done", "skipped"

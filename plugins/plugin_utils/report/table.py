@@ -26,7 +26,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import (
 )
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.told import plain
 
-__all__ = ["Column", "Line", "checks", "fleet", "layout", "plan", "results", "whole"]
+__all__ = ["Column", "Line", "checks", "figures", "fleet", "layout", "plan", "results", "whole"]
 
 GAP = "  "
 NARROWEST = 24
@@ -83,6 +83,9 @@ _STATUS = (
     Column("SITE"), Column("STATUS"), Column("REASON", wraps=True), Column("GATEWAYS"), Column("ISTIO"),
     Column("CERT EXPIRES"), Column("TOKEN EXPIRES"), Column("AGE"),
 )  # fmt: skip
+_FIGURES = (
+    Column("SITE"), Column("PEER"), Column("WHAT"), Column("FIGURE", right=True), Column("MORE", wraps=True),
+)  # fmt: skip
 _PLAN = (Column("SITE"), Column("WOULD BE"), Column("OBJECTS", wraps=True))
 _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", wraps=True))
 
@@ -90,7 +93,9 @@ _RESULTS = (Column("SITE"), Column("STEP"), Column("RESULT"), Column("REASON", w
 def whole(document: Json, width: int) -> list[Line]:
     """A report's document as the table that people see: what was checked or done, and the summary as the last line."""
     colour = "green" if document["healthy"] else "red"
-    if "sites" in document:
+    if "figures" in document:
+        lines, last = figures(document["figures"], width), f"{document['mesh']}, measured on {document['machine']}"
+    elif "sites" in document:
         lines, last = fleet(document, width), fleet_summary(document["mesh"], document["sites"])
     elif "checks" in document:
         lines, last = checks(document["checks"], width), summary(document["mesh"], document["checks"])
@@ -119,6 +124,24 @@ def results(rows: Sequence[Json], width: int) -> list[Line]:
     ordered = sorted(rows, key=lambda row: row["result"] not in UNDONE)
     cells = [[plain(str(row[name])) for name in ("site", "step", "result", "reason")] for row in ordered]
     return layout(_RESULTS, [Row(each, colour=COLOURS.get(each[2])) for each in cells], width)
+
+
+def figures(rows: Sequence[Json], width: int) -> list[Line]:
+    """The table of what was measured, in the order given: ``{site, peer, what, values, unit, about}`` each."""
+    cells = [
+        [row["site"], row["peer"], plain(row["what"]), _figure(row), plain(row["about"])]
+        for row in rows
+    ]  # fmt: skip
+    return layout(_FIGURES, [Row(each) for each in cells], width)
+
+
+def _figure(row: Json) -> str:
+    """``p50 2.1, p95 4.0 ms``, or ``63.4 MiB`` of a sum."""
+    values = row["values"]
+    if not values:
+        return "-"
+    told = ", ".join(f"{value:g}" if name == "sum" else f"{name} {value:g}" for name, value in values.items())
+    return f"{told} {row['unit']}"
 
 
 def fleet(document: Json, width: int) -> list[Line]:

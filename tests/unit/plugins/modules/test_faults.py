@@ -56,6 +56,9 @@ FAILS = {
 REPORTS = {
     ("site_checks", "read"): lambda path: {**surveyed(path), "timeout": 1},
     ("mesh_traffic", "read"): lambda path: {"sites": [{"name": "paris", "kubeconfig": path}], "timeout": 1},
+    ("route_checks", "read"): lambda path: {
+        "sites": [{"name": "paris", "kubeconfig": path}], "strict_port": 5000, "timeout": 1,
+    },
     ("xds_health", "read"): lambda path: {
         "primary": {"kubeconfig": path, "address": "127.0.0.1:1"}, "timeout": 1,
         "sites": [{"cluster": "paris", "network": "n", "kubeconfig": path}],
@@ -128,6 +131,34 @@ def test_modules_that_report_dont_fail_and_dont_call_it_healthy(against, case, f
     assert "paris" in text
     assert answer["healthy"] is False
     assert server.most_reads() <= 4 * fault.reads  # some ask again while they wait, within their time
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_site_that_cant_be_looked_at_is_told_as_unknown(against, fault):
+    options = {"hosts": ["stock.sample"], "timeout": 1}
+    answer, _server = against(
+        fault, "service_info", lambda path: {"sites": [{"name": "paris", "kubeconfig": path}], **options}
+    )
+    judge(answer)
+    assert not answer.get("failed"), answer["msg"]
+    assert answer["sites"]["paris"]["known"] is False
+    assert fault.words in answer["sites"]["paris"]["why"]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_what_cant_be_measured_is_told(against, fault):
+    options = {"idle": 0, "requests": 10, "timeout": 1}
+    answer, _server = against(
+        fault,
+        "mesh_measure",
+        lambda path: {"sites": [{"name": "paris", "kubeconfig": path, "primary": "paris"}], **options},
+    )
+    judge(answer)
+    assert not answer.get("failed"), answer["msg"]
+    (figure,) = answer["figures"]
+    assert (figure["site"], figure["values"]) == ("paris", {})
+    assert figure["about"].startswith("not measured: ")
+    assert fault.words in figure["about"]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -145,6 +145,9 @@ class FakeApi:
     def list(self, path: str, **_query: Any) -> list[dict[str, Any]]:
         return self._answer(path) or []
 
+    def text(self, path: str, **_query: Any) -> str:
+        return str(self._answer(path))
+
     def create(self, path: str, body: Mapping[str, Any], **_query: Any) -> dict[str, Any]:
         found: dict[str, Any] = self._answer(path)
         return found

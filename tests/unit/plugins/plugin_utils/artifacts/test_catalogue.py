@@ -85,7 +85,8 @@ def test_programs_say_their_versions() -> None:
 
 
 def test_built_images_never_pose_as_the_publishers() -> None:
-    names = [BUILD.pilot, BUILD.proxyv2, BUILD.helloworld, BUILD.sleep, BUILD.node, BUILD.kubernetes_images]
+    names = [BUILD.pilot, BUILD.proxyv2, BUILD.helloworld, BUILD.bookinfo, BUILD.sleep, BUILD.node]
+    names.append(BUILD.kubernetes_images)
     assert all(name.startswith("edge-mesh.local/") for name in names)
     published = {UPSTREAM.pilot, UPSTREAM.proxyv2, UPSTREAM.helloworld, UPSTREAM.sleep, UPSTREAM.node}
     assert not published & set(names)

@@ -34,6 +34,7 @@ FACTS = {
     "tag",
     "images",
     "helloworld_script",
+    "bookinfo_script",
     "kubernetes_image_repository",
     "istio_env",
     "istio_values",

@@ -1,0 +1,117 @@
+#!/usr/bin/python
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_info
+short_description: Tell which sites have a Service, and which versions of it run there
+version_added: 0.1.0
+description:
+  - Looks for Services and their pods in the clusters of several sites at the same time.
+  - Never changes anything. A site that gives no answer is told as such and fails nothing.
+author: edge.mesh contributors (@edge-mesh)
+options:
+  sites:
+    description: The sites to look at.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the site.
+        type: str
+        required: true
+      kubeconfig:
+        description: Kubeconfig of the site; one that isn't there yet says that there is no cluster.
+        type: path
+        required: true
+      context:
+        description: Context in the kubeconfig; the only one unless given.
+        type: str
+  hosts:
+    description: Names of the Services, as C(<service>.<namespace>) with or without C(.svc.cluster.local).
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds for everything.
+    type: int
+    default: 30
+extends_documentation_fragment:
+  - edge.mesh.attributes.read_only
+"""
+
+EXAMPLES = r"""
+- name: See where stock runs
+  edge.mesh.service_info:
+    sites:
+      - {name: centre, kubeconfig: /etc/edge/centre.yaml}
+      - {name: shop, kubeconfig: /etc/edge/shop.yaml}
+    hosts: [stock.sample]
+  register: services
+"""
+
+RETURN = r"""
+sites:
+  description: What was found, by the name of the site.
+  returned: success
+  type: dict
+  contains:
+    known: {description: Whether the site answered., type: bool, sample: true}
+    why: {description: Why it didn't; empty if it did., type: str, sample: ""}
+    hosts:
+      description: For each host that has a Service at the site, the number of its pods by their label C(version).
+      type: dict
+      sample: {stock.sample: {v1: 1}}
+"""
+
+from contextlib import AbstractContextManager
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._verify import services
+from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
+
+ARGUMENTS = {
+    "sites": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "kubeconfig": {"type": "path", "required": True},
+            "context": {"type": "str"},
+        },
+    },
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "int", "default": 30},
+}
+_SUFFIX = ".svc.cluster.local"
+
+
+def handle(call: Call) -> Outcome:
+    """Look; raises MeshError for names that are none."""
+    params = call.params
+    for host in params["hosts"]:
+        if host.removesuffix(_SUFFIX).count(".") != 1 or "/" in host:
+            raise MeshError(f"{host} can't be looked for", why="a host is <service>.<namespace>")
+
+    def connect(path: str, context: str | None, site: str) -> AbstractContextManager[Api]:
+        return Client(kubeconfig.load(path, context), timeout=params["timeout"], site=site)
+
+    places = [services.Place(each["name"], each["kubeconfig"], each["context"] or None) for each in params["sites"]]
+    return Outcome(False, {"sites": services.find(places, params["hosts"], connect, params["timeout"])})
+
+
+def main() -> None:
+    """Entry point."""
+    run(ARGUMENTS, handle)
+
+
+if __name__ == "__main__":
+    main()
