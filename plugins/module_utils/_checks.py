@@ -17,7 +17,7 @@ from typing import Any, Literal
 __all__ = ["CHECKS", "Record", "Verdict", "is_healthy", "record", "timed"]
 
 Verdict = Literal["ok", "warning", "failed", "skipped", "unknown"]
-Source = Literal["controller", "istiod", "site-api", "pod"]
+Source = Literal["controller", "istiod", "site-api", "pod", "node"]
 
 CHECKS: Mapping[str, str] = {
     "site.no-control-plane": "no control-plane pod runs at the edge",
@@ -40,6 +40,9 @@ CHECKS: Mapping[str, str] = {
     "traffic.reach": "calls from the site are answered by every site",
     "traffic.mtls": "the peer of a cross-site call proves its SPIFFE identity",
     "traffic.ingress": "calls from outside through the site's ingress are answered by every site",
+    "wan.marking": "the site's proxies mark the traffic of the WAN rules, and no other",
+    "wan.routing": "the site's node routes marked packets by WAN link",
+    "wan.fallback": "the node has a default route, and watches the next hops of the WAN links",
 }
 
 
