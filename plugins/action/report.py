@@ -62,6 +62,7 @@ ARGUMENTS = {
         },
     },
     "sample_apps": {"type": "bool", "default": False},
+    "wan_links": {"type": "bool", "default": False},
     "fleet": {"type": "list", "elements": "dict"},
     "proxies": {"type": "list", "elements": "dict", "default": []},
     "remote_secrets": {"type": "list", "elements": "dict", "default": []},
@@ -137,7 +138,7 @@ def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
     """The report of a run: JSON, and the table once it has finished."""
     rows, more = params["results"], {}
     if params["sites"] is not None:
-        rows = steps.rows(params["sites"], sample_apps=params["sample_apps"])
+        rows = steps.rows(params["sites"], sample_apps=params["sample_apps"], wan_links=params["wan_links"])
         before = resume.left_before(params["state_dir"], params["mesh"])
         more = {"check": check, "finished": params["finished"], "left": steps.left(rows, before, check=check)}
     document = records.run_document(params["mesh"], rows, **more)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: wan_node
 short_description: Route the marked packets of a site's node by WAN link
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Makes a node send what the mesh's proxies marked with a link's DSCP over that link, and answers over the link by
     which their request came, by nftables marks and policy routing.
@@ -236,8 +236,15 @@ def _absent(call: Call, node: Node, seen: Seen) -> Outcome:
 def _without_node(call: Call) -> Outcome:
     if call.params["state"] == "absent" or not call.params["links"]:
         return _outcome(call, [], "deleted", None)
-    if call.check_mode:
+    named = [link["interface"] or link["next_hop"] for link in call.params["links"]]
+    if call.check_mode and not any(named):
         return _outcome(call, ["its node isn't there yet"], "created", None)
+    if call.check_mode:
+        raise MeshError(
+            "its WAN links can't be judged", site=call.params["site"],
+            why=f"{call.params['container']} doesn't run, so nobody knows whether it has {next(filter(None, named))}",
+            hint="leave interface and next_hop out for a link that the run makes",
+        )  # fmt: skip
     raise MeshError(
         "its node can't route by WAN link", site=call.params["site"], why=f"{call.params['container']} doesn't run",
         hint="run site.yml",

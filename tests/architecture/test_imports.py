@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_istio": {"_k8s", "_site"},
     "_remote": {"_k8s", "_istio", "_site"},
     "_xds": {"_k8s", "_istio", "_pki", "_site"},
-    "_verify": {"_k8s", "_istio", "_pki", "_site", "_xds"},
+    "_verify": {"_k8s", "_istio", "_pki", "_site", "_xds", "_wan"},
+    "_wan": {"_istio"},
 }
 
 # The only places (prefixes of paths) that import a library.

@@ -83,7 +83,8 @@ class Rule:
 
 def link_from(carried: Mapping[str, Any]) -> Link:
     """What :meth:`Link.as_dict` gave."""
-    return Link(**{**carried, "to": tuple(carried["to"])})
+    known = {name: carried[name] for name in ("name", "default", "dscp", "interface", "next_hop")}
+    return Link(**known, to=tuple(carried["to"]))
 
 
 def rule_from(carried: Mapping[str, Any]) -> Rule:

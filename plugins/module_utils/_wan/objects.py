@@ -100,7 +100,7 @@ def tcp_routes(host: str, sites: Sequence[Site]) -> list[Json]:
     routes = []
     for rules, callers in _groups(host, sites):
         for rule in rules:
-            if any(condition.kind in ("header", "path") for condition in rule.conditions):
+            if _needs_http(rule):
                 continue
             matches = _matches(rule.conditions, callers)
             routes.append({**({"match": matches} if matches else {}), "route": [_destination(host, rule, sites)]})
@@ -115,9 +115,22 @@ def subsets(host: str, sites: Iterable[Site]) -> list[Json]:
 
 
 def marks(site: Site) -> list[Json]:
-    """What the site's proxies must mark: ``[{host, subset, dscp}]``, none for the default link."""
-    found = {(rule.host, rule.link): site.dscp(rule.link) for rule in site.rules if site.dscp(rule.link)}
-    return [{"host": host, "subset": subset_name(link), "dscp": dscp} for (host, link), dscp in found.items()]
+    """What the site's proxies must mark: ``[{host, subset, dscp, http}]``, none for the default link.
+
+    ``http`` says that all rules for it need HTTP, so that an HTTP route must lead there.
+    """
+    found: dict[tuple[str, str], list[Rule]] = {}
+    for rule in site.rules:
+        if site.dscp(rule.link):
+            found.setdefault((rule.host, rule.link), []).append(rule)
+    return [
+        {"host": host, "subset": subset_name(link), "dscp": site.dscp(link), "http": all(map(_needs_http, rules))}
+        for (host, link), rules in found.items()
+    ]
+
+
+def _needs_http(rule: Rule) -> bool:
+    return any(condition.kind in ("header", "path") for condition in rule.conditions)
 
 
 def _object(version: str, kind: str, namespace: str, name: str, spec: Json) -> Json:

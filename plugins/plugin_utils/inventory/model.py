@@ -21,6 +21,7 @@ import yaml
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.wan import arrange
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
 __all__ = ["Inventory", "Problem", "load_schema", "read"]
@@ -49,7 +50,7 @@ def load_schema() -> Mapping[str, Mapping[str, Any]]:
 
 
 def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
-    """The model ``{mesh, sites, primaries, edges}`` and everything that is wrong with the inventory.
+    """The model ``{mesh, sites, primaries, edges, wan}`` and everything that is wrong with the inventory.
 
     ``sites`` maps a site's name to its entry; the model is complete only if there are no problems.
     """
@@ -72,11 +73,13 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
     problems += [problem for site in sites.values() for problem in bad_addresses(site)]
+    problems += arrange(sites)
     model = {
         "mesh": mesh,
         "sites": sites,
         "primaries": [name for name, site in sites.items() if site["role"] == "primary"],
         "edges": [name for name, site in sites.items() if site["role"] == "edge"],
+        "wan": any(site["wan_links"] for site in sites.values()),
     }
     return model, problems
 

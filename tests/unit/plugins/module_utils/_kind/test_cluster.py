@@ -60,6 +60,7 @@ def apply(tmp_path: Path, programs: Programs, *, check: bool = False, **params: 
         "name": "m-shop",
         "mesh": "m",
         "network": "edge-mesh-m",
+        "links": [],
         "image": "node:1",
         "config": "kind: Cluster",
         "kubeconfig": str(tmp_path / "kubeconfig/shop.yaml"),
