@@ -70,6 +70,9 @@ options:
         type: list
         elements: str
         default: []
+  unasked:
+    description: With O(state=checked), why the node can't be asked. Nothing is asked then, and the records are V(unknown).
+    type: str
   state:
     description:
       - Whether the node should route by WAN link.
@@ -172,6 +175,7 @@ ARGUMENTS: Mapping[str, Any] = {
             "peers": {"type": "list", "elements": "str", "default": []},
         },
     },
+    "unasked": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent", "checked"], "default": "present"},
 }
 _LOOKS = 20
@@ -255,6 +259,8 @@ def _checked(call: Call, node: Node) -> list[Record]:
     """The records of the node; what couldn't be asked is `unknown`."""
     site, took = call.params["site"], timed()
     try:
+        if call.params["unasked"]:
+            raise MeshError("its node can't be looked at", why=call.params["unasked"], hint="look at the way to it")
         seen = node.see()
         if seen is None:
             raise MeshError("its node can't be looked at", why=f"{call.params['container']} doesn't run", hint="start it")
