@@ -86,10 +86,21 @@ EXAMPLES = r"""
 - name: See what the proxies mark
   edge.mesh.wan_info:
     ask: marking
-    sites: "{{ sites }}"
+    timeout: 10
+    sites:
+      - name: shop
+        kubeconfig: /etc/edge/shop.yaml
+        links: [{name: lte, default: false, dscp: 46, interface: null, next_hop: null, to: []}]
+        rules:
+          - {service: till, namespace: sales, host: till.sales.svc.cluster.local, link: lte, conditions: []}
 """
 
 RETURN = r"""
+healthy:
+  description: Whether there are no problems, or no check failed or couldn't be made.
+  returned: success
+  type: bool
+  sample: true
 problems:
   description: What is wrong with the rules' hosts, for people.
   returned: with O(ask=hosts)
@@ -110,6 +121,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._checks import is_healthy
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
@@ -155,7 +167,8 @@ def handle(call: Call) -> Outcome:
             for site in params["sites"] if site["rules"]
         ]  # fmt: skip
         records = marking.run(callers, params["namespace"], params["label"], params["timeout"], connect)
-        return Outcome(False, {"checks": [item.as_dict() for item in records]})
+        healthy = is_healthy([item.verdict for item in records])
+        return Outcome(False, {"healthy": healthy, "checks": [item.as_dict() for item in records]})
     wanted = {site["name"]: [rule["host"] for rule in site["rules"]] for site in params["sites"] if site["rules"]}
     clusters = [
         hosts.Cluster(site["name"], site["kubeconfig"], site["context"] or None, site["primary"])
@@ -163,7 +176,8 @@ def handle(call: Call) -> Outcome:
     ]  # fmt: skip
     every = {host for rules in wanted.values() for host in rules}
     found = hosts.look(clusters, every, SET, params["timeout"], connect)
-    return Outcome(False, {"problems": hosts.problems(wanted, params["made"], found)})
+    problems = hosts.problems(wanted, params["made"], found)
+    return Outcome(False, {"healthy": not problems, "problems": problems})
 
 
 def _marks(params: Mapping[str, Any]) -> tuple[marking.Mark, ...]:

@@ -27,13 +27,15 @@ from tests.integration.site import Site
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 RUN = {
     "manifests", "mesh_ca", "mesh_ca_info", "mesh_traffic", "remote_secret_info", "report", "site_checks",
-    "site_cluster_info", "site_remnants", "state_backup", "state_restore", "xds_health",
+    "site_cluster_info", "site_remnants", "state_backup", "state_restore", "wan_info",
+    "xds_health",
 }  # fmt: skip
 # Examples that can't be run here, and where the module's answer is compared instead.
 ELSEWHERE = {
     "artifacts": "builds for minutes; the lab's first task is its first example",
     "kind_cluster": "makes containers; the lab runs it by its role",
     "remote_secret": "a primary can't reach loopback, and the examples name no proxy; test_remote_secret_answers below",
+    "wan_node": "changes the kernel of the machine that it runs on; tests/unit/plugins/modules/test_wan_node.py",
     "sites": "reads the inventory of a mesh; the lab's first task is its example",
 }
 PATHS = re.compile(
@@ -112,7 +114,7 @@ class Ground:
 def shorten(task: dict[str, Any]) -> None:
     """Seconds instead of minutes for what never comes: no istiod, no gateway."""
     for name, options in task.items():
-        if name in ("edge.mesh.site_checks", "edge.mesh.mesh_traffic", "edge.mesh.xds_health"):
+        if name in ("edge.mesh.site_checks", "edge.mesh.mesh_traffic", "edge.mesh.wan_info", "edge.mesh.xds_health"):
             options.update({"timeout": 3, **({"wait": 1} if "wait" in options else {})})
 
 

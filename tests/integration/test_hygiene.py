@@ -106,6 +106,8 @@ class Trial:
             ("site_checks", "read", {"sites": [site], "primaries": [{"name": unique, **side}], "timeout": 2}),
             ("site_cluster_info", "read", {"site": unique, "provider": "existing", "kubeconfig": path, "timeout": 2}),
             ("mesh_traffic", "read", traffic),
+            ("wan_info", "read", {"sites": [{"name": unique, **side}], "ask": "hosts", "timeout": 2}),
+            ("wan_node", "absent", {"site": unique, "container": "c", "docker": "/nowhere/docker", "state": "checked"}),
             ("xds_health", "read", health),
             ("site_remnants", "clean", {"kubeconfig": path, "site": unique, "clean": True, "timeout": 2}),
             ("kind_cluster", "absent", {**kind, "state": "absent", "docker": "/nowhere/docker"}),

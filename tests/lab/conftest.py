@@ -28,6 +28,7 @@ ORDER = (
     "test_fleet",
     "test_state_backup",
     "test_repair",
+    "test_wan_association",
     "test_credential",
     "test_fault_table",
     "test_dead_site",
