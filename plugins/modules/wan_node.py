@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Makes a node send what the mesh's proxies marked with a link's DSCP over that link, and answers over the link by
     which their request came, by nftables marks and policy routing.
-  - A small service on the node watches each next hop every second. The routes of one that doesn't answer are taken out, so
-    that the traffic takes the node's default route, and put back when it answers again. No controller is needed for that.
+  - A small service on the node watches each next hop every second. The routes of one that doesn't answer are taken out,
+    so that the traffic takes the node's default route, and put back when it answers again. No controller is needed.
   - The node is the machine on which the module runs, or a container of a KinD cluster on the machine on which it runs.
   - Everything is compared with what is in the kernel, so what was changed by hand is mended.
   - Needs C(nft), C(ip), C(unshare) and systemd on the node, and root.
@@ -31,7 +31,8 @@ options:
     type: str
     default: docker
   mesh_network:
-    description: The Docker network by which the mesh knows the addresses of its nodes. Needed for links with O(links[].network).
+    description:
+      - The Docker network by which the mesh knows the addresses of its nodes. Needed for links with O(links[].network).
     type: str
   links:
     description: The site's links.
@@ -71,7 +72,8 @@ options:
         elements: str
         default: []
   unasked:
-    description: With O(state=checked), why the node can't be asked. Nothing is asked then, and the records are V(unknown).
+    description:
+      - With O(state=checked), why the node can't be asked. Nothing is asked then, and the records are V(unknown).
     type: str
   state:
     description:
@@ -187,7 +189,9 @@ def handle(call: Call) -> Outcome:
     params = call.params
     node = Node(call.run_command, params["container"], params["docker"])
     if params["state"] == "checked":
-        return Outcome(False, {"objects": [], "reasons": [], "checks": [each.as_dict() for each in _checked(call, node)]})
+        return Outcome(
+            False, {"objects": [], "reasons": [], "checks": [each.as_dict() for each in _checked(call, node)]}
+        )
     seen = node.see()
     if seen is None:
         return _without_node(call)
@@ -263,7 +267,9 @@ def _checked(call: Call, node: Node) -> list[Record]:
             raise MeshError("its node can't be looked at", why=call.params["unasked"], hint="look at the way to it")
         seen = node.see()
         if seen is None:
-            raise MeshError("its node can't be looked at", why=f"{call.params['container']} doesn't run", hint="start it")
+            raise MeshError(
+                "its node can't be looked at", why=f"{call.params['container']} doesn't run", hint="start it"
+            )
         wanted = _wanted(call, node, seen)
         if wanted is None:
             raise MeshError("its WAN link isn't there", why="its node isn't on the link's network", hint="run site.yml")

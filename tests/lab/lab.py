@@ -80,7 +80,8 @@ class Lab:
             "edge_mesh_waves": ["100%"],
         }  # fmt: skip
         variables = {
-            site.name: {"sample_apps_helloworld_version": site.version, **(more or {}).get(site.name, {})} for site in SITES
+            site.name: {"sample_apps_helloworld_version": site.version, **(more or {}).get(site.name, {})}
+            for site in SITES
         }
         write_inventory(self.inventory, MESH, variables, (PRIMARY,), common)
 

@@ -4,8 +4,8 @@
 
 """WAN association on real clusters: the mesh's rules choose the link, seen by counters on each interface.
 
-The run makes a second network between the primary and one edge, and takes it away at the end. What is counted are packets
-between the two sites' gateways (port 15443), so that the control plane's and the links' own traffic don't count.
+The run makes a second network between the primary and one edge, and takes it away at the end. What is counted are
+packets between the two gateways (port 15443), so that the control plane's and the links' own traffic don't count.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ CALLS = 20
 # Packets on the other link that are no mistake: connections of earlier calls that are kept alive or end meanwhile.
 ALLOWANCE = 8
 BOSS = rule("boss")
+LEFT = (
+    "ip rule | grep '^7[01]'; ip route show table all | grep 'table 71'; nft list tables | grep wan; "
+    "ls -d /etc/edge-mesh-wan /run/edge-mesh-wan /etc/systemd/system/edge-mesh-wan* 2>/dev/null; "
+    "systemctl is-active edge-mesh-wan || true"
+)
 HOSTS = ",".join(f"{site}-machine" for site in ENDS)
 
 
@@ -203,7 +208,5 @@ def test_without_links_nothing_of_them_is_left(ground: Ground) -> None:
     kinds = "virtualservice,destinationrule,envoyfilter"
     assert ground.lab.objects(PRIMARY, kinds, "--all-namespaces", "-l", "edge.mesh/set=wan-association") == []
     for site in ENDS:
-        left = in_node(site, "ip rule | grep '^7[01]'; ip route show table all | grep 'table 71'; nft list tables | grep wan; "
-                             "ls -d /etc/edge-mesh-wan /run/edge-mesh-wan /etc/systemd/system/edge-mesh-wan* 2>/dev/null; "
-                             "systemctl is-active edge-mesh-wan || true")  # fmt: skip
+        left = in_node(site, LEFT)
         assert left.split() == ["inactive"], f"{node(site)}: {left}"

@@ -46,8 +46,8 @@ class Association:
         members = [{"name": name, "links": site["wan_links"], "rules": site["wan_rules"]}
                    for name, site in self._model(*rules).items()]  # fmt: skip
         objects = wan_objects(members)
-        options = {"kubeconfig": str(self.lab.kubeconfig(PRIMARY)), "set": wan_info.SET, "prune": bool(objects),
-                   "state": "present" if objects else "absent", **({"objects": objects} if objects else {})}  # fmt: skip
+        options: dict[str, Any] = {"kubeconfig": str(self.lab.kubeconfig(PRIMARY)), "set": wan_info.SET}
+        options |= {"objects": objects, "prune": True} if objects else {"state": "absent"}
         return bool(called(manifests, manifests.ARGUMENTS, options)["changed"])
 
     def route(self, site: str) -> bool:
@@ -136,6 +136,8 @@ def call(lab: Lab, site: str, peer: str, user: str, wanted: int = 20) -> int:
         f"a=$(curl -s -m 20 -H 'user: {user}' http://helloworld.sample:5000/hello); "
         f"case $a in *site={peer}*) n=$((n+1));; version=*) ;; *) bad=$((bad+1));; esac; done; echo $n $bad"
     )
-    answered, bad = lab.kubectl(site, "-n", "sample", "exec", "deploy/sleep", "-c", "sleep", "--", "sh", "-c", loop).split()
+    answered, bad = lab.kubectl(
+        site, "-n", "sample", "exec", "deploy/sleep", "-c", "sleep", "--", "sh", "-c", loop
+    ).split()
     assert int(answered) == wanted, f"{peer} answered {answered} calls of {user} at {site}; {bad} got no answer"
     return int(bad)

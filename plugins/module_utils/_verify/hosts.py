@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the hosts of WAN rules exist, and nobody else routes them: asked before anything is touched (used by `wan_info`)."""
+"""Whether the hosts of WAN rules exist and nobody else routes them (used by `wan_info` before anything is touched)."""
 
 from __future__ import annotations
 
@@ -45,14 +45,16 @@ def look(
     clusters: Sequence[Cluster], hosts: Collection[str], ours: str, seconds: float,
     connect: Callable[[str, str | None, str], AbstractContextManager[Api]],
 ) -> dict[str, Found | None]:  # fmt: skip
-    """What each cluster knows of ``hosts`` (None: it gave no answer); ``ours`` is the set that our own routes are in."""
+    """What each cluster knows of ``hosts`` (None: no answer); ``ours`` is the set that our own routes are in."""
     jobs: dict[str, Callable[[], Found | None]] = {
         cluster.name: partial(_ask, cluster, hosts, ours, connect) for cluster in clusters
     }
     return parallel.each(jobs, seconds, lambda _name: None)
 
 
-def problems(wanted: Mapping[str, Sequence[str]], made: Collection[str], found: Mapping[str, Found | None]) -> list[str]:
+def problems(
+    wanted: Mapping[str, Sequence[str]], made: Collection[str], found: Mapping[str, Found | None]
+) -> list[str]:
     """What is wrong with the hosts that sites have rules for; ``wanted`` maps a site to its rules' hosts.
 
     A host that nobody has may be at a site that gave no answer: then it isn't refused.
@@ -64,8 +66,8 @@ def problems(wanted: Mapping[str, Sequence[str]], made: Collection[str], found: 
         asked = f"there is no such Service at {', '.join(found)}" if found else "there is no cluster yet"
         for site, hosts in wanted.items():
             wrong += [
-                f"{site}: edge_mesh_wan_rules names the host {host}, which nobody knows: {asked}, and the run makes none; "
-                "deploy it, then run again"
+                f"{site}: edge_mesh_wan_rules names the host {host}, which nobody knows: {asked}, and the run makes "
+                "none; deploy it, then run again"
                 for host in dict.fromkeys(hosts) if host not in known
             ]  # fmt: skip
     for cluster, answer in found.items():

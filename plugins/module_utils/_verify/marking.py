@@ -65,7 +65,7 @@ def run(
 
 
 def judge(marks: Iterable[Mark], clusters: Mapping[str, int], routed: Iterable[str]) -> Finding:
-    """The verdict on a proxy: ``clusters`` maps a marked cluster's name to its DSCP, ``routed`` are routes' clusters."""
+    """The verdict on a proxy: ``clusters`` maps a marked cluster to its DSCP, ``routed`` is where routes lead."""
     leads = set(routed)
     rest = dict(clusters)
     wrong = []

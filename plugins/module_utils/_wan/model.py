@@ -4,7 +4,7 @@
 
 """WAN links and the rules that choose among them, as the inventory writes them and as the code uses them.
 
-Pure: what a person wrote in, values and complaints out (used by the site model and by the filter `edge.mesh.wan_objects`).
+Pure: what a person wrote in, values and complaints out (used by the site model and the filter `edge.mesh.wan_objects`).
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def read_link(given: Any, where: str) -> tuple[Link | None, list[str]]:
         wrong.append(f"{where}: default is {default!r}; it must be true or false")
     dscp = value_of(given.get("dscp")) if given.get("dscp") is not None else 0
     if dscp is None:
-        wrong.append(f"{where}: dscp is {given['dscp']!r}; write a number from 0 to 63 or a class such as EF, AF41, CS5")
+        wrong.append(
+            f"{where}: dscp is {given['dscp']!r}; write a number from 0 to 63 or a class such as EF, AF41, CS5"
+        )
     elif default is True and dscp:
         wrong.append(f"{where}: the default link's traffic isn't marked, so it takes no dscp")
     elif not default and dscp == 0:

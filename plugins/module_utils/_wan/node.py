@@ -30,8 +30,8 @@ _SEE = _SAY + (
     f"say programs; for each in {' '.join(_PROGRAMS)}; do command -v $each >/dev/null && echo $each; done; "
     "say addresses; ip -j -4 addr show; say routes; ip -j -4 route show table main; true"
 )
-# nft writes a ruleset in a way of its own, which differs from version to version: so the wanted one is loaded into a network
-# namespace that nobody uses, and written out from there.
+# nft writes a ruleset in a way of its own, which differs from version to version: so the wanted one is loaded into a
+# network namespace that nobody uses, and written out from there.
 _LOOK = _SAY + (
     f"say wanted; cat >/tmp/.{ruleset.SERVICE}.$$; "
     f'unshare -n sh -c "nft -f /tmp/.{ruleset.SERVICE}.$$ && nft -s list table {ruleset.TABLE}"; '
@@ -150,7 +150,9 @@ class Node:
         if rc != 0 and self._prefix and any(words in stderr.lower() for words in _ABSENT):
             return None
         if rc != 0:
-            raise self._error("it can't be looked at", stderr or f"exit code {rc}", "is Docker up, is this run as root?")
+            raise self._error(
+                "it can't be looked at", stderr or f"exit code {rc}", "is Docker up, is this run as root?"
+            )
         found = {}
         for part in ("\n" + stdout).split("\n@@")[1:]:
             name, _newline, text = part.partition("\n")

@@ -4,8 +4,8 @@
 
 """The mesh's part of WAN association: for each host with rules, what makes a site's proxies mark its traffic.
 
-A rule is an HTTP route (or one for plain TCP) to a subset of the host. A subset without labels has all endpoints, and is
-a cluster of its own in each proxy, with connections of its own. That cluster binds its sockets with the link's DSCP.
+A rule is an HTTP route (or one for plain TCP) to a subset of the host. A subset without labels has all endpoints, and
+is a cluster of its own in each proxy, with connections of its own. That cluster binds its sockets with the link's DSCP.
 
 Pure: sites with links and rules in, Kubernetes objects out (used by the filter `edge.mesh.wan_objects`).
 :func:`http_routes`, :func:`tcp_routes` and :func:`subsets` are what other makers of a host's VirtualService and

@@ -85,7 +85,9 @@ def resolve(
 
 def differences(wanted: Wanted, live: Live) -> list[str]:
     """What isn't on the node as it should be, for people; routes are the watcher's."""
-    reasons = [f"{path} differs" for path, text in wanted.files.items() if live.files.get(path, "") != text.rstrip("\n")]
+    reasons = [
+        f"{path} differs" for path, text in wanted.files.items() if live.files.get(path, "") != text.rstrip("\n")
+    ]
     if not live.enabled:
         reasons.append("the service doesn't start with the node")
     if not live.active:

@@ -75,15 +75,17 @@ def _links(site: Mapping[str, Any]) -> tuple[list[Link], list[str]]:
         how = f"{' and '.join(defaults)} are both the default one" if defaults else "none is the default one"
         wrong.append(f"edge_mesh_wan_links: {how}; set default: true at exactly one")
     if len(found) > MOST_LINKS + 1:
-        wrong.append(f"edge_mesh_wan_links has {len(found)} entries; a site can have {MOST_LINKS} beside the default one")
+        wrong.append(
+            f"edge_mesh_wan_links has {len(found)} entries; a site can have {MOST_LINKS} beside the default one"
+        )
     return found, wrong
 
 
 def _bad_for_provider(provider: str, link: Link) -> list[str]:
     named = link.interface or link.next_hop or link.to
     if provider == "existing" and named:
-        return [f"the WAN link {link.name} names a way, but nothing connects to the machines of provider existing; "
-                "leave interface, next_hop and to out, and let the site's router choose by DSCP"]  # fmt: skip
+        hint = "leave interface, next_hop and to out, and let the site's router choose by DSCP"
+        return [f"the WAN link {link.name} names a way, but nothing connects to machines of provider existing; {hint}"]
     if provider == "k3s" and not link.default and not (link.interface or link.next_hop):
         return [f"the WAN link {link.name} needs an interface or a next_hop"]
     if link.to and not (link.interface or link.next_hop):
@@ -108,8 +110,8 @@ def _rules(site: Mapping[str, Any], links: Iterable[Link]) -> tuple[list[Rule], 
         for earlier, other in found:
             if other.host == rule.host and other.link != rule.link and other.conditions <= rule.conditions:
                 wrong.append(
-                    f"entries {earlier} and {number} of edge_mesh_wan_rules contradict each other: {other.link} has all "
-                    f"of {rule.host} that {rule.link} should get; put the narrower one first, or drop one"
+                    f"entries {earlier} and {number} of edge_mesh_wan_rules contradict each other: {other.link} has "
+                    f"all of {rule.host} that {rule.link} should get; put the narrower one first, or drop one"
                 )
         found.append((number, rule))
     return [rule for _number, rule in found], wrong

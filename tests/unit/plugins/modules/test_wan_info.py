@@ -39,7 +39,9 @@ LINKS = [
 def clusters_dump(**dscp: int) -> dict[str, Any]:
     """A dump as Envoy writes it: numbers of 64 bits are texts, and a field that is 0 is left out."""
     entries: list[dict[str, Any]] = [{"cluster": {"name": "PassthroughCluster"}}]
-    entries.append({"cluster": {"name": "Inbound", "upstream_bind_config": {"source_address": {"address": "127.0.0.6"}}}})
+    entries.append(
+        {"cluster": {"name": "Inbound", "upstream_bind_config": {"source_address": {"address": "127.0.0.6"}}}}
+    )
     for name, value in dscp.items():
         options = [{"name": "1", "int_value": str(value << 2)}, {"level": "6", "name": "18", "int_value": "5000"}]
         entries.append({"cluster": {"name": name, "upstream_bind_config": {"socket_options": options}}})
@@ -86,7 +88,11 @@ class FakeApi:
     """A cluster with Services, VirtualServices, and a pod whose proxy answers."""
 
     def __init__(
-        self, services: tuple[str, ...] = (), routes: tuple[dict[str, Any], ...] = (), answers: str = "", gone: bool = False
+        self,
+        services: tuple[str, ...] = (),
+        routes: tuple[dict[str, Any], ...] = (),
+        answers: str = "",
+        gone: bool = False,
     ) -> None:
         self.services = services
         self.routes = routes
