@@ -61,7 +61,20 @@ def bench(second_run: Played) -> Iterator[None]:
     """Both links are up and nobody routes by mark."""
     assert second_run.rc == 0
     image = docker("inspect", "--format", "{{.Config.Image}}", node(PRIMARY)).strip()
-    docker("run", "--detach", "--rm", "--privileged", "--network", "none", "--name", NAME, "--entrypoint", "sleep", image, "600")
+    docker(
+        "run",
+        "--detach",
+        "--rm",
+        "--privileged",
+        "--network",
+        "none",
+        "--name",
+        NAME,
+        "--entrypoint",
+        "sleep",
+        image,
+        "600",
+    )
     try:
         inside(NETWORK)
         yield

@@ -138,3 +138,11 @@ def test_what_was_left_is_read_from_new_and_old_reports(tmp_path: Path) -> None:
         tmp_path, json.dumps({"mesh": "m", "results": [{"site": "a", "result": "done"}, {"site": "b", "result": "x"}]})
     )
     assert resume.left(str(tmp_path), "m") == ["b"]
+
+
+def test_a_cluster_that_only_joined_a_wan_link_was_changed() -> None:
+    reasons = ["the node wasn't on the WAN link express"]
+    found = changes.of([{"changed": True, "exists": True, "reasons": reasons}])
+    assert found["changed"] == ["cluster (the node wasn't on the WAN link express)"]
+    found = changes.of([{"changed": True, "exists": True, "reasons": ["there was no cluster", *reasons]}])
+    assert len(found["created"]) == 1
