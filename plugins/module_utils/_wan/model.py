@@ -171,7 +171,7 @@ def _matcher(kind: str, key: str, value: Any, way: str) -> Condition | None:
     """The condition of a text (compared in the way given) or of ``{way: text}``."""
     if isinstance(value, Mapping) and len(value) == 1:
         ((way, value),) = value.items()
-    usable = way in _WAYS and isinstance(value, str | int) and not isinstance(value, bool) and str(value) != ""
+    usable = way in _WAYS and isinstance(value, (str, int)) and not isinstance(value, bool) and str(value) != ""
     return Condition(kind, key, way, str(value)) if usable else None
 
 
