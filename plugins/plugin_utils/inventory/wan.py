@@ -11,7 +11,7 @@ Pure: sites' entries in, problems out. Entries keep what playbooks need: ``wan_l
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._wan.model import (
@@ -26,8 +26,11 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import
 __all__ = ["arrange"]
 
 
-def arrange(sites: Mapping[str, dict[str, Any]]) -> list[Problem]:
-    """Replace what the sites' entries say of WAN links by values that playbooks can use; what is wrong is returned."""
+def arrange(sites: Mapping[str, dict[str, Any]], routed: Collection[str] = ()) -> list[Problem]:
+    """Replace what the sites' entries say of WAN links by values that playbooks can use; what is wrong is returned.
+
+    ``routed`` are hosts (full names) for which the run makes a VirtualService for another reason.
+    """
     problems: list[Problem] = []
     links: dict[str, list[Link]] = {}
     for name, site in sites.items():
@@ -35,6 +38,10 @@ def arrange(sites: Mapping[str, dict[str, Any]]) -> list[Problem]:
         rules, more = _rules(site, links[name])
         problems += [Problem(name, message) for message in (*wrong, *more)]
         site["wan_rules"] = [rule.as_dict() for rule in rules]
+        both = dict.fromkeys(rule.host for rule in rules if rule.host in routed)
+        problems += [
+            Problem(name, f"{host} has a route and a WAN rule, which can't be joined yet; drop one") for host in both
+        ]
     for name, site in sites.items():
         site["wan_links"] = [{**link.as_dict(), **_made(name, link, sites, links)} for link in links[name]]
     return problems + _between_sites(sites, links)

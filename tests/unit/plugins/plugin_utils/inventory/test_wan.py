@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.edge.mesh.plugins.module_utils._wan.dscp import CLASSES, value_of
 from ansible_collections.edge.mesh.plugins.module_utils._wan.model import link_from, rule_from
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import read
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.wan import arrange
 from tests.unit.plugins.plugin_utils.inventory.test_model import inventory
 
 PLAIN = {"name": "plain", "default": True}
@@ -126,6 +127,13 @@ def test_links_of_one_name_belong_together() -> None:
     assert problems == [
         "centre: the WAN link express has no other end: no other site of provider kind has it",
         "shop: the WAN link expres has no other end: no other site of provider kind has it",
+    ]
+
+
+def test_a_host_that_is_routed_for_another_reason_has_no_wan_rule() -> None:
+    sites: dict[str, dict[str, Any]] = {"shop": {"provider": "existing", "wan_links": LINKS, "wan_rules": [BOSS, BOSS]}}
+    assert [str(problem) for problem in arrange(sites, ["till.sales.svc.cluster.local"])] == [
+        "shop: till.sales.svc.cluster.local has a route and a WAN rule, which can't be joined yet; drop one"
     ]
 
 
