@@ -69,6 +69,7 @@ ARGUMENTS = {
     "sample_apps": {"type": "bool", "default": False},
     "slice": {"type": "str", "default": ""},
     "slices": {"type": "list", "elements": "str"},
+    "wan_links": {"type": "bool", "default": False},
     "fleet": {"type": "list", "elements": "dict"},
     "figures": {"type": "list", "elements": "dict"},
     "machine": {"type": "str", "default": ""},
@@ -167,7 +168,7 @@ def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
         return _merged(params)
     rows, more = params["results"], {}
     if params["sites"] is not None:
-        rows = steps.rows(params["sites"], sample_apps=params["sample_apps"])
+        rows = steps.rows(params["sites"], sample_apps=params["sample_apps"], wan_links=params["wan_links"])
         before = resume.left_before(params["state_dir"], params["mesh"])
         more = {"check": check, "finished": params["finished"], "left": steps.left(rows, before, check=check)}
     document = records.run_document(params["mesh"], rows, **more)

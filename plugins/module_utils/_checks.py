@@ -17,7 +17,7 @@ from typing import Any, Literal
 __all__ = ["CHECKS", "Record", "Verdict", "is_healthy", "record", "timed"]
 
 Verdict = Literal["ok", "warning", "failed", "skipped", "unknown"]
-Source = Literal["controller", "istiod", "site-api", "pod"]
+Source = Literal["controller", "istiod", "site-api", "pod", "node"]
 
 CHECKS: Mapping[str, str] = {
     "site.no-control-plane": "no control-plane pod runs at the edge",
@@ -44,6 +44,9 @@ CHECKS: Mapping[str, str] = {
     "traffic.bookinfo": "pages through the site's ingress are complete, and the versions of reviews have their shares",
     "traffic.header": "pages for a user whom a route names come from the version that it names",
     "traffic.split": "calls from the site are shared out over the sites as the route says",
+    "wan.marking": "the site's proxies mark the traffic of the WAN rules, and no other",
+    "wan.routing": "the site's node routes marked packets by WAN link",
+    "wan.fallback": "the node has a default route, and watches the next hops of the WAN links",
 }
 
 

@@ -27,6 +27,13 @@ options:
     description: Name of the mesh's Docker network; made if it isn't there, deleted with its last cluster.
     type: str
     required: true
+  links:
+    description:
+      - Names of the WAN links that the node is on beside the mesh's network, each a Docker network of its own. Networks
+        are made if they aren't there, left if they aren't named any more, and deleted with their last node.
+    type: list
+    elements: str
+    default: []
   image:
     description: Node image. Required if O(state=present).
     type: str
@@ -61,8 +68,9 @@ options:
     description:
       - Whether the cluster should be there.
       - With V(renewed) nothing is made or started; what O(renew_before) asks for is done to a cluster that is there.
+      - V(unlinked) takes the node off all WAN links and does nothing else.
     type: str
-    choices: [present, renewed, absent]
+    choices: [present, renewed, unlinked, absent]
     default: present
 attributes:
   check_mode:
@@ -99,6 +107,7 @@ exists:
 """
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -119,6 +128,7 @@ ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "mesh": {"type": "str", "required": True},
     "network": {"type": "str", "required": True},
+    "links": {"type": "list", "elements": "str", "default": []},
     "image": {"type": "str"},
     "config": {"type": "str"},
     "kubeconfig": {"type": "path", "required": True},
@@ -126,7 +136,7 @@ ARGUMENTS = {
     "docker": {"type": "str", "default": "docker"},
     "timeout": {"type": "int", "default": 120},
     "renew_before": {"type": "str", "default": "30d"},
-    "state": {"type": "str", "choices": ["present", "renewed", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "renewed", "unlinked", "absent"], "default": "present"},
 }
 _SETTLED_SECONDS = 20.0
 
@@ -158,7 +168,7 @@ def _refuse_unusable(kind: Kind, node: Node, wanted: Wanted) -> None:
         raise MeshError(f"the node {node.name} is paused", hint=f"docker unpause {node.name}, then run again")
 
 
-def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Outcome:
+def _present(kind: Kind, wanted: Wanted, links: Iterable[str], check_mode: bool, timeout: float) -> Outcome:
     reasons: list[str] = []
     begun = time.time()
     _refuse_foreign(wanted)
@@ -175,12 +185,14 @@ def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Ou
     elif not node.running:
         reasons.append("the node was stopped")
     if check_mode:
+        reasons += _linked(kind, wanted, node, links, check_mode=True) if node else []
         return Outcome(bool(reasons), {"reasons": reasons, "exists": node is not None})
     ensure_directory(wanted.kubeconfig.parent)
     if node is None:
         kind.create(wanted)
     elif not node.running:
         kind.start(node)
+    reasons += _linked(kind, wanted, node or kind.node(wanted.name), links, check_mode=False)
     text = kind.kubeconfig(wanted.name)
     if read_text(wanted.kubeconfig) != text or not is_private(wanted.kubeconfig):
         write_text(wanted.kubeconfig, text)
@@ -189,6 +201,25 @@ def _present(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float) -> Ou
     running_since = node.started if node and node.running else None
     _wait_ready(wanted, patience(timeout, running_since, begun))
     return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
+
+
+def _linked(kind: Kind, wanted: Wanted, node: Node | None, links: Iterable[str], *, check_mode: bool) -> list[str]:
+    """Put the node on the networks of its WAN links and on no others; why something was or would be done."""
+    networks = {f"{wanted.network}-{link}": link for link in links}
+    on = set(node.networks if node else ())
+    reasons = []
+    for network, link in networks.items():
+        if network not in on:
+            reasons.append(f"the node wasn't on the WAN link {link}")
+            if not check_mode:
+                kind.link(wanted, network, link)
+    # A node on the mesh's network alone, as most are, costs no question.
+    for network, link in kind.links(wanted.mesh).items() if on - {wanted.network} - networks.keys() else ():
+        if network in on and network not in networks:
+            reasons.append(f"the node was on the WAN link {link}")
+            if not check_mode:
+                kind.unlink(wanted, network)
+    return reasons
 
 
 def _renewed(kind: Kind, wanted: Wanted, check_mode: bool, timeout: float, window: timedelta) -> Outcome:
@@ -268,7 +299,8 @@ def _absent(kind: Kind, wanted: Wanted, check_mode: bool) -> Outcome:
         if not check_mode:
             wanted.kubeconfig.unlink()
     if not check_mode:
-        kind.delete_network(wanted.network, wanted.mesh)
+        for network in (*kind.links(wanted.mesh), wanted.network):
+            kind.delete_network(network, wanted.mesh)
     return Outcome(bool(reasons), {"reasons": reasons, "exists": False})
 
 
@@ -287,9 +319,14 @@ def handle(call: Call) -> Outcome:
     if params["state"] == "renewed":
         window = parse_duration(params["renew_before"], "renew_before")
         return _renewed(kind, wanted, call.check_mode, params["timeout"], window)
+    if params["state"] == "unlinked":
+        node = kind.node(wanted.name)
+        ours = node is not None and kind.is_ours(node, wanted.mesh)
+        reasons = _linked(kind, wanted, node, [], check_mode=call.check_mode) if ours else []
+        return Outcome(bool(reasons), {"reasons": reasons, "exists": node is not None})
     if params["state"] == "absent":
         return _absent(kind, wanted, call.check_mode)
-    return _present(kind, wanted, call.check_mode, params["timeout"])
+    return _present(kind, wanted, params["links"], call.check_mode, params["timeout"])
 
 
 MODULE = Module(ARGUMENTS, handle, {"required_if": [("state", "present", ("image", "config"))]})

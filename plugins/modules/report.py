@@ -144,6 +144,10 @@ options:
     description: Whether sample apps are a step of the run.
     type: bool
     default: false
+  wan_links:
+    description: Whether WAN links are a step of the run.
+    type: bool
+    default: false
   finished:
     description: Whether the run is at its end. Before that the file is written and nothing is shown.
     type: bool

@@ -24,8 +24,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_istio": {"_k8s", "_site"},
     "_remote": {"_k8s", "_istio", "_site"},
     "_xds": {"_k8s", "_istio", "_pki", "_site"},
-    "_verify": {"_k8s", "_istio", "_pki", "_site", "_xds"},
+    "_verify": {"_k8s", "_istio", "_pki", "_site", "_xds", "_wan"},
     "_measure": {"_k8s", "_verify"},
+    "_wan": {"_istio"},
 }
 
 # The only places (prefixes of paths) that import a library.

@@ -21,7 +21,7 @@ from tests.integration.site import Answer, Site
 HERE = {"manifests", "mesh_ca", "remote_secret", "site_remnants"}
 READ_ONLY = {
     "mesh_ca_info", "mesh_measure", "mesh_traffic", "remote_secret_info", "route_checks", "service_info", "site_checks",
-    "site_cluster_info", "sites", "xds_health",
+    "site_cluster_info", "sites", "wan_info", "xds_health",
 }  # fmt: skip
 ELSEWHERE = {
     # makes containers: check mode, creation, a second run and removal are steps of the lab
@@ -31,6 +31,8 @@ ELSEWHERE = {
     # the controller's own files; changed, again, check mode and what is refused
     "state_backup": ("tests/unit/plugins/plugin_utils/backup/test_service.py", "tests/lab/test_state_backup.py"),
     "state_restore": ("tests/unit/plugins/plugin_utils/backup/test_service.py", "tests/lab/test_state_backup.py"),
+    # changes a machine's kernel: the steps run on a scripted node, and on a KinD node in the lab
+    "wan_node": ("tests/unit/plugins/modules/test_wan_node.py", "tests/lab/test_wan_association.py"),
     # writes a report, which never counts as a change
     "report": ("tests/unit/plugins/action/test_report.py",),
 }

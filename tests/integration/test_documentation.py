@@ -29,13 +29,14 @@ RUN = {
     "manifests", "mesh_ca", "mesh_ca_info", "mesh_measure",
     "mesh_traffic", "remote_secret_info", "report", "route_checks",
     "service_info", "site_checks",
-    "site_cluster_info", "site_remnants", "state_backup", "state_restore", "xds_health",
+    "site_cluster_info", "site_remnants", "state_backup", "state_restore", "wan_info", "xds_health",
 }  # fmt: skip
 # Examples that can't be run here, and where the module's answer is compared instead.
 ELSEWHERE = {
     "artifacts": "builds for minutes; the lab's first task is its first example",
     "kind_cluster": "makes containers; the lab runs it by its role",
     "remote_secret": "a primary can't reach loopback, and the examples name no proxy; test_remote_secret_answers below",
+    "wan_node": "changes the kernel of the machine that it runs on; tests/unit/plugins/modules/test_wan_node.py",
     "sites": "reads the inventory of a mesh; the lab's first task is its example",
 }
 PATHS = re.compile(
@@ -118,6 +119,7 @@ def shorten(task: dict[str, Any]) -> None:
             "edge.mesh.site_checks",
             "edge.mesh.mesh_traffic",
             "edge.mesh.route_checks",
+            "edge.mesh.wan_info",
             "edge.mesh.xds_health",
         ):
             options.update({"timeout": 3, **({"wait": 1} if "wait" in options else {})})

@@ -109,6 +109,8 @@ class Trial:
             ("route_checks", "read", {**traffic, "strict_port": 5000}),
             ("mesh_measure", "read", {"sites": [{"name": unique, "primary": unique, **side}], "idle": 1, "timeout": 2}),
             ("service_info", "read", {**traffic, "hosts": ["stock.sample"]}),
+            ("wan_info", "read", {"sites": [{"name": unique, **side}], "ask": "hosts", "timeout": 2}),
+            ("wan_node", "absent", {"site": unique, "container": "c", "docker": "/nowhere/docker", "state": "checked"}),
             ("xds_health", "read", health),
             ("site_remnants", "clean", {"kubeconfig": path, "site": unique, "clean": True, "timeout": 2}),
             ("kind_cluster", "absent", {**kind, "state": "absent", "docker": "/nowhere/docker"}),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,7 +58,7 @@ class Mesh:
         ]  # fmt: skip
         primary = self._kubeconfig(self.primary)
         options = {"primary": primary, "sites": sites, "mesh_id": self.name, "timeout": timeout}
-        result = _called(xds_health, xds_health.ARGUMENT_SPEC, options)
+        result = called(xds_health, xds_health.ARGUMENT_SPEC, options)
         _SCHEMA.validate(json.loads(json.dumps(result)))
         return result
 
@@ -82,7 +83,7 @@ class Mesh:
             "primaries": [{"name": self.primary, **self._kubeconfig(self.primary)}],
             "api_server": f"https://{self.addresses[site]}:6443",
         }
-        _called(remote_secret, remote_secret.ARGUMENTS, options)
+        called(remote_secret, remote_secret.ARGUMENTS, options)
 
     def _site_checks(self, timeout: float) -> list[dict[str, Any]]:
         sites = [
@@ -93,7 +94,7 @@ class Mesh:
         ]  # fmt: skip
         primaries = [{"name": self.primary, **self._kubeconfig(self.primary)}]
         options = {"mesh_id": self.name, "primaries": primaries, "sites": sites, "timeout": timeout}
-        checks: list[dict[str, Any]] = _called(site_checks, site_checks.ARGUMENTS, options)["checks"]
+        checks: list[dict[str, Any]] = called(site_checks, site_checks.ARGUMENTS, options)["checks"]
         return checks
 
     def _traffic(self, timeout: float) -> list[dict[str, Any]]:
@@ -102,7 +103,7 @@ class Mesh:
         ]
         options = {"sites": sites, "requests": 12, "timeout": timeout, "namespace": "sample",
                    "url": "http://helloworld.sample:5000/hello", "ingress_path": "/hello"}  # fmt: skip
-        checks: list[dict[str, Any]] = _called(mesh_traffic, mesh_traffic.ARGUMENTS, options)["checks"]
+        checks: list[dict[str, Any]] = called(mesh_traffic, mesh_traffic.ARGUMENTS, options)["checks"]
         return checks
 
     def _routes(self, timeout: float) -> list[dict[str, Any]]:
@@ -127,9 +128,15 @@ class Mesh:
         return {"kubeconfig": str(self.lab.kubeconfig(site))}
 
 
-def _called(module: Any, spec: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def called(module: Any, spec: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """What a module returns for these options, checked and completed as Ansible does."""
     checked = ArgumentSpecValidator(dict(spec)).validate(dict(options))
     assert checked.error_messages == []
-    call = Call(params=dict(checked.validated_parameters), check_mode=False, diff_mode=False)
-    return dict(module.handle(call).result)
+    call = Call(dict(checked.validated_parameters), check_mode=False, diff_mode=False, run_command=_run)
+    outcome = module.handle(call)
+    return {"changed": outcome.changed, **outcome.result}
+
+
+def _run(command: list[str], *, data: str | None = None, **_more: Any) -> tuple[int, str, str]:
+    done = subprocess.run(command, input=data, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout, done.stderr

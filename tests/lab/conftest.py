@@ -30,6 +30,8 @@ ORDER = (
     "test_workers",
     "test_state_backup",
     "test_repair",
+    "test_wan_association",
+    "test_wan_machine",
     "test_credential",
     "test_fault_table",
     "test_dead_site",

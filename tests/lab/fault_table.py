@@ -71,7 +71,7 @@ class Fault:
         return self.make.__name__
 
 
-FAULTS = (
+_MESH = (
     Fault(
         "The remote secret is deleted.",
         faults.remote_secret_deleted,
@@ -214,6 +214,37 @@ FAULTS = (
         elsewhere=_WITHOUT_ISTIOD,
     ),
 )
+
+# Made on a mesh that has WAN links, by `test_wan_association.py`.
+WAN = (
+    Fault(
+        "The EnvoyFilter of a WAN rule is deleted.",
+        faults.wan_marks_gone,
+        {"wan.marking": "failed"},
+        f"{_RERUN}: it is applied again.",
+        elsewhere={"wan.marking": "failed"},
+    ),
+    Fault(
+        "The node's ruleset for WAN links is another one.",
+        faults.wan_ruleset_changed,
+        {"wan.routing": "failed"},
+        f"{_RERUN}: the ruleset is loaded again.",
+    ),
+    Fault(
+        "Nobody watches the next hops of the WAN links, and the node routes nothing by link.",
+        faults.wan_watch_stopped,
+        {"wan.routing": "failed", "wan.fallback": "failed"},
+        f"{_RERUN}: the service ``edge-mesh-wan`` is started again.",
+    ),
+    Fault(
+        "A WAN link is down.",
+        faults.wan_link_down,
+        {"wan.fallback": "warning"},
+        elsewhere={"wan.fallback": "warning"},
+        mend="Mend the link; until then its traffic takes the default one.",
+    ),
+)
+FAULTS = (*_MESH, *WAN)
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.lab import wan_links
 from tests.lab.asking import Mesh
 from tests.lab.lab import docker
 from tests.lab.outage import DROP
@@ -269,3 +270,31 @@ def subsets_gone(place: Place) -> Undo:
 def istiod_down(place: Place) -> Undo:
     place.kubectl("scale", "deployment", "istiod", "-n", SYSTEM, "--replicas=0")
     return lambda: place.kubectl("scale", "deployment", "istiod", "-n", SYSTEM, "--replicas=1")
+
+
+def wan_marks_gone(place: Place) -> Undo:
+    name = "edge-mesh-wan-helloworld.sample"
+    place.kubectl("delete", "envoyfilter", name, "-n", SYSTEM, "--wait=true", at=place.primary)
+    return _by_the_next_run
+
+
+def wan_ruleset_changed(place: Place) -> Undo:
+    rules = "/etc/edge-mesh-wan/rules.nft"
+    wan_links.in_node(place.site, f"sed -i s/0x2e/0x22/ {rules} && nft -f {rules}")
+    return _by_the_next_run
+
+
+def wan_watch_stopped(place: Place) -> Undo:
+    wan_links.in_node(place.site, "systemctl disable --now --quiet edge-mesh-wan")
+    return _by_the_next_run
+
+
+def wan_link_down(place: Place) -> Undo:
+    """Pulled at the far end: the site's own interface stays up, and only its next hop doesn't answer any more."""
+    far = wan_links.device(place.primary, wan_links.LINK_NETWORK)
+    wan_links.in_node(place.primary, f"ip link set {far} down")
+    return lambda: wan_links.in_node(place.primary, f"ip link set {far} up")
+
+
+def _by_the_next_run() -> None:
+    """What the role puts back needs no other hand."""

@@ -82,14 +82,21 @@ class Lab:
         """The state directory."""
         return self.inventory / ".state"
 
-    def write_inventory(self) -> None:
-        """Write the inventory; one that sets ``ansible_connection: ssh`` must work too, for nothing is connected to."""
+    def write_inventory(self, more: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Write the inventory, with ``more`` variables by site.
+
+        One that sets ``ansible_connection: ssh`` must work too, for nothing is connected to.
+        """
         common: dict[str, Any] = {
             "edge_mesh_provider": "kind", "edge_mesh_sample_apps": True, "ansible_connection": "ssh",
             "edge_mesh_waves": ["100%"], "edge_mesh_routes": ROUTES,
         }  # fmt: skip
         variables = {
-            site.name: {"sample_apps_helloworld_version": site.version, "edge_mesh_sample_parts": list(site.parts)}
+            site.name: {
+                "sample_apps_helloworld_version": site.version,
+                "edge_mesh_sample_parts": list(site.parts),
+                **(more or {}).get(site.name, {}),
+            }
             for site in SITES
         }
         write_inventory(self.inventory, MESH, variables, (PRIMARY,), common)

@@ -26,6 +26,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 __all__ = ["Kind", "Node", "Wanted"]
 
 MESH_LABEL = "edge.mesh/mesh"
+LINK_LABEL = "edge.mesh/link"
 _MARKER = "/kind/edge-mesh-complete"
 _NO_FILE = ("could not find the file", "no such container:path")
 _CREATE_SECONDS = 600
@@ -119,7 +120,7 @@ class Kind:
 
     def create(self, wanted: Wanted) -> None:
         """Create the network if need be and the cluster; the marker is written when it stands."""
-        self._ensure_network(wanted)
+        self._ensure_network(wanted, wanted.network, {})
         environment = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": wanted.network}
         # KinD insists on writing a kubeconfig: it goes to a private directory and is dropped, at the latest next time.
         private = wanted.kubeconfig.parent / f".kind-{wanted.name}"
@@ -159,23 +160,43 @@ class Kind:
             return False
         return self._run([self._docker, "network", "rm", network], check=False).rc == 0
 
+    def links(self, mesh: str) -> dict[str, str]:
+        """The networks of the mesh that are WAN links: network -> link."""
+        template = f'{{{{.Name}}}} {{{{.Label "{LINK_LABEL}"}}}}'
+        command = ["network", "ls", "--filter", f"label={MESH_LABEL}={mesh}", "--filter", f"label={LINK_LABEL}"]
+        done = self._run([self._docker, *command, "--format", template])
+        lines = [line.split() for line in done.stdout.splitlines()]
+        return {line[0]: line[1] for line in lines if len(line) > 1}
+
+    def link(self, wanted: Wanted, network: str, link: str) -> None:
+        """Put the cluster's node on the network that is a WAN link; the network is made if need be."""
+        self._ensure_network(wanted, network, {LINK_LABEL: link})
+        self._run([self._docker, "network", "connect", network, f"{wanted.name}-control-plane"])
+
+    def unlink(self, wanted: Wanted, network: str) -> None:
+        """Take the node off a link's network, and the network away if nothing is left on it."""
+        self._run([self._docker, "network", "disconnect", network, f"{wanted.name}-control-plane"])
+        self.delete_network(network, wanted.mesh)
+
     def _network_label(self, network: str) -> str | None:
         template = f'{{{{index .Labels "{MESH_LABEL}"}}}}'
         done = self._run([self._docker, "network", "inspect", "--format", template, network], check=False)
         return done.stdout.strip() if done.rc == 0 else None
 
-    def _ensure_network(self, wanted: Wanted) -> None:
+    def _ensure_network(self, wanted: Wanted, network: str, labels: Mapping[str, str]) -> None:
         with _locked(
             wanted.kubeconfig.parent / ".network.lock"
         ):  # Docker makes two networks of one name if asked at once
-            label = self._network_label(wanted.network)
+            label = self._network_label(network)
             if label is None:
                 command = [self._docker, "network", "create", "--label", f"{MESH_LABEL}={wanted.mesh}"]
-                command += ["--opt", "com.docker.network.bridge.enable_ip_masquerade=true", wanted.network]
+                for name, value in labels.items():
+                    command += ["--label", f"{name}={value}"]
+                command += ["--opt", "com.docker.network.bridge.enable_ip_masquerade=true", network]
                 self._run(command)
             elif label != wanted.mesh:
                 raise MeshError(
-                    f"the Docker network {wanted.network} exists and is not this mesh's",
+                    f"the Docker network {network} exists and is not this mesh's",
                     hint=f"remove it, or give the mesh another edge_mesh_id than {wanted.mesh}",
                 )
 

@@ -22,6 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import inje
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import read_traffic
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.wan import arrange
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
 __all__ = ["Inventory", "Problem", "load_schema", "read"]
@@ -51,7 +52,7 @@ def load_schema() -> Mapping[str, Mapping[str, Any]]:
 
 
 def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
-    """The model ``{mesh, sites, primaries, edges, traffic}`` and everything that is wrong with the inventory.
+    """The model ``{mesh, sites, primaries, edges, traffic, wan}`` and everything that is wrong with the inventory.
 
     ``sites`` maps a site's name to its entry, ``traffic`` is what `traffic.py` makes. The model is complete only if
     there are no problems.
@@ -78,12 +79,14 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     greeters = {name: inventory.hostvars[site["host"]].get(_HELLOWORLD) for name, site in sites.items()}
     traffic, wrong = read_traffic(mesh, sites, greeters)
     problems += wrong
+    problems += arrange(sites)
     model = {
         "mesh": mesh,
         "sites": sites,
         "primaries": [name for name, site in sites.items() if site["role"] == "primary"],
         "edges": [name for name, site in sites.items() if site["role"] == "edge"],
         "traffic": traffic,
+        "wan": any(site["wan_links"] for site in sites.values()),
     }
     return model, problems
 

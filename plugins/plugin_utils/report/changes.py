@@ -54,7 +54,8 @@ def _named(result: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield "changed" if renewed else _ACTIONS[item["action"]], what
     if "exists" in result:
         reasons = result.get("reasons") or []
-        yield "created", f"cluster ({'; '.join(reasons)})" if reasons else "cluster"
+        links = bool(reasons) and all("WAN link" in reason for reason in reasons)
+        yield "changed" if links else "created", f"cluster ({'; '.join(reasons)})" if reasons else "cluster"
 
 
 def _is_first(item: Mapping[str, Any]) -> bool:

@@ -21,6 +21,8 @@ from tests.unit.plugins.modules.faulty import FAULTS, TOKEN, Fault, FaultyServer
 
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}}
 CUSTOM = {"apiVersion": "x.test/v1", "kind": "Foo", "metadata": {"name": "f", "namespace": "n"}}
+WAN_LINK = {"name": "lte", "default": False, "dscp": 46, "interface": None, "next_hop": None, "to": []}
+WAN_RULE = {"service": "s", "namespace": "n", "host": "s.n.svc.cluster.local", "link": "lte", "conditions": []}
 
 
 def sides(path):
@@ -58,6 +60,10 @@ REPORTS = {
     ("mesh_traffic", "read"): lambda path: {"sites": [{"name": "paris", "kubeconfig": path}], "timeout": 1},
     ("route_checks", "read"): lambda path: {
         "sites": [{"name": "paris", "kubeconfig": path}], "strict_port": 5000, "timeout": 1,
+    },
+    ("wan_info", "marking"): lambda path: {
+        "ask": "marking", "timeout": 1,
+        "sites": [{"name": "paris", "kubeconfig": path, "links": [WAN_LINK], "rules": [WAN_RULE]}],
     },
     ("xds_health", "read"): lambda path: {
         "primary": {"kubeconfig": path, "address": "127.0.0.1:1"}, "timeout": 1,

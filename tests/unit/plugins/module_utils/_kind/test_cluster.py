@@ -60,6 +60,7 @@ def apply(tmp_path: Path, programs: Programs, *, check: bool = False, **params: 
         "name": "m-shop",
         "mesh": "m",
         "network": "edge-mesh-m",
+        "links": [],
         "image": "node:1",
         "config": "kind: Cluster",
         "kubeconfig": str(tmp_path / "kubeconfig/shop.yaml"),
@@ -267,3 +268,59 @@ def test_nothing_is_made_or_started_to_be_renewed(tmp_path: Path, inspected: Ans
         apply(tmp_path, programs, state="renewed", renew_before="30d")
     assert not programs.ran("create")
     assert not programs.ran("docker start")
+
+
+LINKED = json.dumps([
+    {
+        "State": {"Running": True, "StartedAt": "2026-01-01T00:00:00Z"},
+        "NetworkSettings": {"Networks": {"edge-mesh-m": {}, "edge-mesh-m-old": {}, "somebodys": {}}},
+        "Config": {"Image": "node:1"},
+    }
+])  # fmt: skip
+
+
+def test_a_node_joins_the_links_that_are_named_and_leaves_those_that_are_not(tmp_path: Path) -> None:
+    programs = Programs(container_inspect=(0, LINKED, ""), network_ls=(0, "edge-mesh-m-old old\n", ""))
+    planned = apply(tmp_path, programs, check=True, links=["express"])
+    wanted = ["the node wasn't on the WAN link express", "the node was on the WAN link old"]
+    assert (planned.changed, planned.result["reasons"]) == (True, wanted)
+    assert not programs.ran("network connect")
+    kind = Kind(programs, "kind")
+    target = Wanted("m-shop", "m", "edge-mesh-m", "", "", tmp_path / "shop.yaml")
+    kind.link(target, "edge-mesh-m-express", "express")
+    assert programs.run[-1] == "docker network connect edge-mesh-m-express m-shop-control-plane"
+    assert not programs.ran("network create")  # it is there already, and the mesh's
+    programs.answers["network inspect"] = (1, "", "No such network")
+    kind.link(target, "edge-mesh-m-express", "express")
+    created = next(line for line in programs.run if "network create" in line)
+    assert "--label edge.mesh/mesh=m --label edge.mesh/link=express" in created
+    assert created.endswith("edge-mesh-m-express")
+
+
+def test_taking_a_node_off_its_links_touches_no_other_network(tmp_path: Path) -> None:
+    programs = Programs(container_inspect=(0, LINKED, ""), network_ls=(0, "edge-mesh-m-old old\n", ""))
+    assert apply(tmp_path, programs, check=True, state="unlinked").result["reasons"] == [
+        "the node was on the WAN link old"
+    ]
+    assert not programs.ran("disconnect")
+    assert apply(tmp_path, programs, state="unlinked").changed
+    assert [line for line in programs.run if "network disconnect" in line or "network rm" in line] == [
+        "docker network disconnect edge-mesh-m-old m-shop-control-plane", "docker network rm edge-mesh-m-old",
+    ]  # fmt: skip
+    gone = Programs(container_inspect=(1, "", "Error: No such container: m-shop-control-plane"))
+    assert not apply(tmp_path, gone, state="unlinked").changed
+
+
+def test_a_cluster_that_goes_takes_the_networks_of_its_links_with_it(tmp_path: Path) -> None:
+    programs = Programs(network_ls=(0, "edge-mesh-m-express express\n", ""))
+    apply(tmp_path, programs, state="absent")
+    removed = [line for line in programs.run if "network rm" in line]
+    assert removed == ["docker network rm edge-mesh-m-express", "docker network rm edge-mesh-m"]
+
+
+def test_a_link_whose_network_is_somebody_elses_is_refused(tmp_path: Path) -> None:
+    programs = Programs(network_inspect=(0, "other\n", ""))
+    target = Wanted("m-shop", "m", "edge-mesh-m", "", "", tmp_path / "shop.yaml")
+    with pytest.raises(MeshError, match="edge-mesh-m-express exists and is not this mesh's"):
+        Kind(programs, "kind").link(target, "edge-mesh-m-express", "express")
+    assert not programs.ran("network connect")

@@ -20,8 +20,8 @@ def site(name: str = "shop", **more: Any) -> dict[str, Any]:
     return {"site": name, "role": "edge", "at": "", "begun": True, "failed": {}, "known": True, "results": [], **more}
 
 
-def row(*, sample_apps: bool = False, **more: Any) -> dict[str, Any]:
-    return steps.rows([site(**more)], sample_apps=sample_apps)[0]
+def row(*, sample_apps: bool = False, wan_links: bool = False, **more: Any) -> dict[str, Any]:
+    return steps.rows([site(**more)], sample_apps=sample_apps, wan_links=wan_links)[0]
 
 
 def results(found: dict[str, Any]) -> dict[str, str]:
@@ -29,10 +29,11 @@ def results(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_site_at_the_end_has_done_every_step_of_its_role() -> None:
-    found = row(sample_apps=True)
+    found = row(sample_apps=True, wan_links=True)
     assert (found["step"], found["result"]) == ("all", "done")
     assert results(found) == dict.fromkeys(steps.STEPS["edge"], "done")
     assert "sample apps" not in results(row())
+    assert "WAN links" not in results(row())
     assert "trust" in results(row(role="primary"))
 
 
@@ -137,3 +138,11 @@ def test_what_was_left_is_read_from_new_and_old_reports(tmp_path: Path) -> None:
         tmp_path, json.dumps({"mesh": "m", "results": [{"site": "a", "result": "done"}, {"site": "b", "result": "x"}]})
     )
     assert resume.left(str(tmp_path), "m") == ["b"]
+
+
+def test_a_cluster_that_only_joined_a_wan_link_was_changed() -> None:
+    reasons = ["the node wasn't on the WAN link express"]
+    found = changes.of([{"changed": True, "exists": True, "reasons": reasons}])
+    assert found["changed"] == ["cluster (the node wasn't on the WAN link express)"]
+    found = changes.of([{"changed": True, "exists": True, "reasons": ["there was no cluster", *reasons]}])
+    assert len(found["created"]) == 1
