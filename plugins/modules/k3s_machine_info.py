@@ -24,11 +24,6 @@ options:
     type: list
     elements: int
     default: [6443, 10250]
-  images:
-    description: Names of image archives to look for in K3s's directory.
-    type: list
-    elements: str
-    default: []
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -84,7 +79,6 @@ from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Out
 ARGUMENTS = {
     "controller_time": {"type": "float", "required": True},
     "ports": {"type": "list", "elements": "int", "default": [6443, 10250]},
-    "images": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -92,7 +86,7 @@ def handle(call: Call) -> Outcome:
     """Read the machine."""
     params = call.params
     machine = Machine(lambda words: call.run_command(words))
-    return Outcome(False, {"machine": machine.facts(params["controller_time"], params["ports"], params["images"])})
+    return Outcome(False, {"machine": machine.facts(params["controller_time"], params["ports"])})
 
 
 def main() -> None:

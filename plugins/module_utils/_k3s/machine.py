@@ -41,10 +41,10 @@ class Machine:
         self.run = run
         self.root = Path(root)
 
-    def facts(self, controller_time: float, ports: Iterable[int], images: Iterable[str]) -> dict[str, Any]:
+    def facts(self, controller_time: float, ports: Iterable[int]) -> dict[str, Any]:
         """Everything that preflight and the plan ask; digests instead of contents where those are secret.
 
-        ``controller_time`` is the controller's clock in seconds since 1970, ``images`` names of archives to look for.
+        ``controller_time`` is the controller's clock in seconds since 1970.
         """
         offset = time.time() - controller_time
         return {
@@ -64,7 +64,7 @@ class Machine:
             "firewall": self.firewall(),
             "systemd": self.there("run/systemd/system"),
             "ports_taken": self.taken(ports),
-            "k3s": self.k3s(images),
+            "k3s": self.k3s(),
         }
 
     # --- the machine ---
@@ -159,7 +159,7 @@ class Machine:
 
     # --- K3s ---
 
-    def k3s(self, images: Iterable[str]) -> dict[str, Any]:
+    def k3s(self) -> dict[str, Any]:
         """What of K3s is here: versions, units, digests of files, what config.yaml says of joining, its certificates."""
         # A link at our place would be somebody's own arrangement; its target is what counts.
         binary = next((place for place in (paths.BINARY, "/usr/bin/k3s", "/opt/bin/k3s") if self.there(place)), "")
@@ -172,10 +172,11 @@ class Machine:
             "role": next((role for role, unit in units.items() if unit["file"]), ""),
             "units": units,
             "owner": self.owner(),
+            "pending": self.there(paths.PENDING),
             "digests": self.digests([
-                paths.BINARY, paths.CONFIG, paths.REGISTRIES, *map(paths.unit_file, paths.UNITS),
+                paths.BINARY, paths.BINARY + paths.PREVIOUS, paths.CONFIG, paths.REGISTRIES, *map(paths.unit_file, paths.UNITS),
                 *paths.TOKEN_FILES.values(), paths.SERVER_TOKEN, paths.AGENT_TOKEN,
-                *(f"{paths.IMAGES}/{name}" for name in images),
+                *(f"{paths.IMAGES}/{file.name}" for file in sorted((self.root / paths.IMAGES[1:]).glob("*"))),
             ]),
             "server": next(iter(re.findall(r"^server: *['\"]?([^'\"\n]+)", config, re.MULTILINE)), ""),
             "initialised": self.there(paths.SERVER_TOKEN) and self.there(f"{paths.DATA}/server/tls"),

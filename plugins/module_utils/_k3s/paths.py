@@ -10,8 +10,8 @@ The places are K3s's own, as its documentation and its install and uninstall scr
 from __future__ import annotations
 
 __all__ = [
-    "AGENT_TOKEN", "BINARY", "CONFIG", "DATA", "IMAGES", "KUBECONFIG", "LINKS", "MARKER", "PREVIOUS", "REGISTRIES",
-    "SERVER_TOKEN", "STATIC", "TOKEN_FILES", "TREES", "UNITS", "unit_file",
+    "AGENT_TOKEN", "BINARY", "CONFIG", "DATA", "IMAGES", "KUBECONFIG", "LINKS", "MARKER", "PENDING", "PREVIOUS",
+    "REGISTRIES", "SERVER_TOKEN", "STATIC", "TOKEN_FILES", "TREES", "UNITS", "unit_file",
 ]  # fmt: skip
 
 BINARY = "/usr/local/bin/k3s"
@@ -20,6 +20,7 @@ CONFIG = "/etc/rancher/k3s/config.yaml"
 REGISTRIES = "/etc/rancher/k3s/registries.yaml"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 MARKER = "/etc/rancher/k3s/edge-mesh.json"  # ours: whose K3s this is
+PENDING = "/etc/rancher/k3s/edge-mesh.pending"  # ours: files were changed, and K3s hasn't started with them yet
 DATA = "/var/lib/rancher/k3s"
 IMAGES = f"{DATA}/agent/images"
 # Ours: what config.yaml names as token-file and agent-token-file.

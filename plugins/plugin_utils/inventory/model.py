@@ -20,6 +20,7 @@ import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.machines import machines_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
@@ -29,6 +30,7 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
+_K3S = "edge_mesh_k3s_"
 _LONGEST_NAME = 63
 
 
@@ -139,6 +141,8 @@ def _check_value(name: str, value: Any, entry: Mapping[str, Any]) -> str | None:
         return f"{name} is {value!r}; it must be a whole number"
     if entry["type"] == "list" and not isinstance(value, list):
         return f"{name} must be a list, not {type(value).__name__}"
+    if entry["type"] == "dict" and not isinstance(value, Mapping):
+        return f"{name} must be a dictionary, not {type(value).__name__}"
     return None
 
 
@@ -163,7 +167,7 @@ def _mesh_values(
     """The values of scope `mesh` and `run`: they must be the same at every host."""
     mesh: dict[str, Any] = {}
     for name, entry in schema.items():
-        if entry["scope"] == "site" or entry.get("secret"):
+        if entry["scope"] in ("site", "host") or entry.get("secret"):
             continue
         seen: list[tuple[str, Any]] = []
         for host in hosts:
@@ -206,14 +210,20 @@ def _site(
     if not _LABEL.fullmatch(name):
         problems.append(Problem(name, "the site's name is not a DNS-1123 label (lower case letters, digits and -)"))
     site: dict[str, Any] = {"name": name, "role": role, "group": group, "hosts": hosts, "host": hosts[0]}
+    site |= {"k3s": {}, "machines": []}
     for variable, entry in schema.items():
-        if entry["scope"] != "site" or variable == "edge_mesh_site":
+        if entry["scope"] != "site" or entry.get("secret") or variable == "edge_mesh_site":
             continue
         value = _value(variables, variable, schema)
         wrong = _check_value(variable, value, entry)
         if wrong:
             problems.append(Problem(name, wrong))
-        site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
+        if variable.startswith(_K3S):
+            site["k3s"][variable.removeprefix(_K3S)] = _cast(value, entry)
+        else:
+            site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
+    if site["provider"] == "k3s":
+        site["machines"] = machines_of(site, inventory.hostvars, schema, problems)
     site["network"] = site["network"] or f"net-{name}"
     site["injection_path"] = injection_path(name, site["network"])
     if site["kubeconfig"] is None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files with which K3s is told what to be: config.yaml, registries.yaml, our marker, and a person's kubeconfig (pure).
+"""The files with which K3s is told what to be: config.yaml, our marker, and a person's kubeconfig (pure).
 
 What config.yaml may hold is every long option of ``k3s server`` and ``k3s agent`` (docs.k3s.io/installation/configuration).
 """
@@ -19,7 +19,7 @@ import yaml
 from ansible_collections.edge.mesh.plugins.module_utils._k3s import paths
 from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.model import Machine, Site
 
-__all__ = ["configuration", "digest", "kubeconfig", "marker", "registries"]
+__all__ = ["configuration", "digest", "kubeconfig", "marker"]
 
 _HEAD = "# Written by edge.mesh; the next run of site.yml puts it back as the inventory has it.\n"
 
@@ -55,7 +55,12 @@ def configuration(site: Site, machine: Machine, address: str, join: str) -> str:
     for name, value in settings["config"].items():
         both = isinstance(value, list) and isinstance(ours.get(name), list)
         ours[name] = ours[name] + value if both else value
-    return _HEAD + yaml.safe_dump(ours, sort_keys=True, default_flow_style=False)
+    return _HEAD + _yaml(ours)
+
+
+def _yaml(value: Mapping[str, Any]) -> str:
+    """A value as YAML. What comes from an inventory is of Ansible's own kinds, which YAML's writer doesn't know."""
+    return str(yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=True, default_flow_style=False))
 
 
 def _server(site: Site, join: str) -> dict[str, Any]:
@@ -75,12 +80,6 @@ def _server(site: Site, join: str) -> dict[str, Any]:
     return found
 
 
-def registries(site: Site) -> str:
-    """registries.yaml, or nothing if the inventory has none."""
-    wanted = site.settings["registries"]
-    return _HEAD + yaml.safe_dump(dict(wanted), sort_keys=True, default_flow_style=False) if wanted else ""
-
-
 def marker(site: Site, adopted: bool) -> str:
     """Our marker: whose K3s this is, and whether it was there before us."""
     return json.dumps({"mesh": site.mesh, "site": site.name, "adopted": adopted}, sort_keys=True) + "\n"
@@ -96,7 +95,7 @@ def kubeconfig(text: str, name: str, server: str) -> str:
         cluster, user = found["clusters"][0]["cluster"], found["users"][0]["user"]
     except (yaml.YAMLError, KeyError, IndexError, TypeError):
         raise ValueError(f"{paths.KUBECONFIG} isn't a kubeconfig") from None
-    return yaml.safe_dump({
+    return _yaml({
         "apiVersion": "v1", "kind": "Config", "current-context": name,
         "clusters": [{"name": name, "cluster": {**_kept(cluster, "certificate-authority-data"), "server": server}}],
         "users": [{"name": name, "user": _kept(user, "client-certificate-data", "client-key-data")}],

@@ -51,6 +51,7 @@ class Site:
     pod_subnet: str = ""
     service_subnet: str = ""
     api_names: tuple[str, ...] = ()  # names and addresses by which others reach the API
+    registries_digest: str = ""  # SHA-256 of registries.yaml as wanted; empty for none
     units: Mapping[str, str] = field(default_factory=dict)  # role -> text of its systemd unit
     release: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # architecture -> {path, sha256}
     images: tuple[Image, ...] = ()
@@ -93,7 +94,7 @@ def site_of(given: Mapping[str, Any]) -> Site:
         name=str(given["name"]), mesh=str(given["mesh"]), machines=machines, settings=given["settings"], images=images,
         pod_subnet=str(given.get("pod_subnet") or ""), service_subnet=str(given.get("service_subnet") or ""),
         api_names=tuple(given.get("api_names") or ()), units=given.get("units") or {},
-        release=given.get("release") or {},
+        release=given.get("release") or {}, registries_digest=str(given.get("registries_digest") or ""),
     )  # fmt: skip
 
 

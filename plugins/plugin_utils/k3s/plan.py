@@ -40,6 +40,7 @@ class Work:
     address: str
     node: str
     files: list[dict[str, str]] = field(default_factory=list)  # {path, text, mode}: those that differ
+    registries: bool = False  # whether registries.yaml is to be written; its text, which may hold passwords, isn't here
     absent: list[str] = field(default_factory=list)  # files that are there and shouldn't be
     images: list[dict[str, str]] = field(default_factory=list)
     binary: dict[str, str] = field(default_factory=dict)  # {path, sha256} on the controller; empty: it stays
@@ -47,6 +48,8 @@ class Work:
     seed: bool = False  # the server whose tokens the others get
     tokens: bool = False  # whether token files are missing or not the seed's
     restart: bool = False
+    backup: bool = False  # whether what runs now is kept aside first
+    back: bool = False  # whether there is something to go back to
     todo: list[str] = field(default_factory=list)
 
 
@@ -123,7 +126,11 @@ def _work(site: Site, machine: Machine, looked: Mapping[str, Looked], seed: Mach
     _images(work, [each for each in site.images if each.architecture in ("", architecture)], k3s)
     _tokens(work, k3s, looked[seed.host].k3s, adopted)
     unit = k3s["units"][machine.role]
+    if k3s["pending"]:
+        work.todo.append("finish what an earlier run began")
     work.restart = bool(work.todo) and unit["active"] == "active"
+    work.backup = work.restart and not k3s["pending"]  # else what lies aside is what ran last
+    work.back = work.backup or paths.BINARY + paths.PREVIOUS in k3s["digests"]
     if unit["file"] and unit["active"] != "active":
         work.todo.append(f"start {work.unit}, which is {unit['active'] or 'not running'}")
     elif unit["file"] and unit["enabled"] != "enabled":
@@ -136,15 +143,17 @@ def _files(work: Work, site: Site, machine: Machine, k3s: Mapping[str, Any], joi
     wanted = {
         paths.CONFIG: (files.configuration(site, machine, work.address, join), "0600"),
         paths.unit_file(machine.role): (site.units.get(machine.role, ""), "0644"),
-        paths.REGISTRIES: (files.registries(site), "0600"),
     }
     for path, (text, mode) in wanted.items():
         if text and digests.get(path) != files.digest(text):
             work.files.append({"path": path, "text": text, "mode": mode})
             work.todo.append(f"{'change' if path in digests else 'write'} {path}")
-        elif not text and path in digests:
-            work.absent.append(path)
-            work.todo.append(f"remove {path}")
+    have = digests.get(paths.REGISTRIES, "")
+    if have != site.registries_digest:
+        work.registries = bool(site.registries_digest)
+        work.absent += [] if work.registries else [paths.REGISTRIES]
+        verb = "remove" if not work.registries else "change" if have else "write"
+        work.todo.append(f"{verb} {paths.REGISTRIES}")
     if not k3s["owner"]:
         work.files.append({"path": paths.MARKER, "text": files.marker(site, adopted), "mode": "0644"})
         if adopted:

@@ -142,6 +142,9 @@ class Node:
         self.name = str(self.config.get("node-name") or socket.gethostname())
         self.children: list[subprocess.Popen[bytes]] = []
         self.images: dict[str, float] = {}
+        self.pods = str(self.config.get("cluster-cidr", "10.42.0.0/16"))
+        self.services = str(self.config.get("service-cidr", "10.43.0.0/16"))
+        self.dns = self.services.rpartition(".")[0] + ".10"
         self.ip = str(self.config.get("node-ip") or self.own_address())
 
     @staticmethod
@@ -176,7 +179,7 @@ class Node:
         write(AGENT / "kubelet.yaml", json.dumps({
             "kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "cgroupDriver": "systemd",
             "authentication": {"x509": {"clientCAFile": str(ca)}, "webhook": {"enabled": True}},
-            "authorization": {"mode": "Webhook"}, "clusterDNS": ["10.43.0.10"], "clusterDomain": "cluster.local",
+            "authorization": {"mode": "Webhook"}, "clusterDNS": [self.dns], "clusterDomain": "cluster.local",
             "containerRuntimeEndpoint": f"unix://{SOCKET}", "failSwapOn": False, "cgroupRoot": "/kubelet",
             "rotateCertificates": True, "resolvConf": "/etc/resolv.conf",
         }))  # fmt: skip
@@ -186,7 +189,7 @@ class Node:
         self.start("kubelet", f"--kubeconfig={kubeconfig}", f"--config={AGENT}/kubelet.yaml", f"--node-ip={self.ip}",
                    f"--cert-dir={AGENT}/pki", f"--hostname-override={self.name}", *words, *arguments)  # fmt: skip
         until("the node", lambda: kubectl("get", "node", self.name, config=kubeconfig, check=False))
-        self.start("kube-proxy", f"--kubeconfig={kubeconfig}", "--cluster-cidr=10.42.0.0/16",
+        self.start("kube-proxy", f"--kubeconfig={kubeconfig}", f"--cluster-cidr={self.pods}",
                    f"--hostname-override={self.name}", "--conntrack-max-per-core=0")  # fmt: skip
         if external := self.config.get("node-external-ip"):
             kubectl("annotate", "--overwrite", "node", self.name, f"standin/external-ip={external}", config=kubeconfig)
@@ -232,20 +235,22 @@ class Server(Node):
                    f"--tls-private-key-file={TLS}/apiserver.key", f"--service-account-key-file={TLS}/sa.pub",
                    f"--service-account-signing-key-file={TLS}/sa.key", "--authorization-mode=Node,RBAC",
                    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-                   "--service-cluster-ip-range=10.43.0.0/16", "--enable-bootstrap-token-auth",
+                   f"--service-cluster-ip-range={self.services}", "--enable-bootstrap-token-auth",
                    f"--kubelet-client-certificate={TLS}/apiserver-kubelet-client.crt",
                    f"--kubelet-client-key={TLS}/apiserver-kubelet-client.key",
                    "--kubelet-preferred-address-types=InternalIP")  # fmt: skip
         until("the API", lambda: kubectl("get", "--raw=/readyz", check=False) == "ok")
         self.start("kube-controller-manager", f"--kubeconfig={CRED}/controller-manager.conf", "--use-service-account-credentials",
                    f"--root-ca-file={TLS}/ca.crt", f"--cluster-signing-cert-file={TLS}/ca.crt", "--allocate-node-cidrs",
-                   f"--cluster-signing-key-file={TLS}/ca.key", "--cluster-cidr=10.42.0.0/16", "--leader-elect=false",
+                   f"--cluster-signing-key-file={TLS}/ca.key", f"--cluster-cidr={self.pods}", "--leader-elect=false",
                    f"--service-account-private-key-file={TLS}/sa.key", "--controllers=*,bootstrapsigner,tokencleaner",
-                   "--service-cluster-ip-range=10.43.0.0/16")  # fmt: skip
+                   f"--service-cluster-ip-range={self.services}")  # fmt: skip
         self.start("kube-scheduler", f"--kubeconfig={CRED}/scheduler.conf", "--leader-elect=false")
         self.start_runtime()
         self.start_node(ADMIN, TLS / "ca.crt")
         kubeadm("init", "phase", "bootstrap-token", "--kubeconfig", str(ADMIN), config=SERVER / "kubeadm.yaml")
+        shared = json.dumps({"data": {"pods": self.pods, "dns": self.dns}})
+        kubectl("patch", "configmap", "cluster-info", "--namespace=kube-public", "--type=merge", "-p", shared)
         kubeadm("init", "phase", "addon", "coredns", "--kubeconfig", str(ADMIN), config=SERVER / "kubeadm.yaml")
         kubectl("label", "--overwrite", "node", self.name, "node-role.kubernetes.io/control-plane=true")
         binding = kubectl("create", "clusterrolebinding", "standin:nodes", "--clusterrole=system:node-proxier",
@@ -261,7 +266,7 @@ class Server(Node):
         write(SERVER / "kubeadm.yaml", json.dumps({
             "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "certificatesDir": str(TLS),
             "kubernetesVersion": "v1.36.3", "imageRepository": REGISTRY, "apiServer": {"certSANs": names},
-            "networking": {"podSubnet": "10.42.0.0/16", "serviceSubnet": "10.43.0.0/16"},
+            "networking": {"podSubnet": self.pods, "serviceSubnet": self.services},
         }) + "\n---\n" + json.dumps({
             "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration",
             "bootstrapTokens": [{"token": f"{hashed[:6]}.{hashed[6:22]}", "ttl": "0s"}],
@@ -301,14 +306,15 @@ class Agent(Node):
         url = f"{self.config['server']}/api/v1/namespaces/kube-public/configmaps/cluster-info"
         try:
             with urllib.request.urlopen(url, context=insecure, timeout=20) as answer:
-                text = json.load(answer)["data"]["kubeconfig"]
+                data = json.load(answer)["data"]
         except OSError as error:
             fatal(f"the server doesn't answer: {error}")
-        line = next(line for line in text.splitlines() if "certificate-authority-data" in line)
+        line = next(line for line in data["kubeconfig"].splitlines() if "certificate-authority-data" in line)
         pem = b64decode(line.split(":")[1].strip())
         if prefix != f"K10{hashlib.sha256(pem).hexdigest()}":
             fatal("the token isn't this cluster's: its CA hash differs")
         write(ca, pem.decode())
+        self.pods, self.dns = data["pods"], data["dns"]
         hashed = hashlib.sha256(password.rpartition(":")[2].encode()).hexdigest()
         cluster = {"server": self.config["server"], "certificate-authority-data": b64encode(pem).decode()}
         write(bootstrap, kubeconfig(cluster, {"token": f"{hashed[:6]}.{hashed[6:22]}"}))
