@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._pki.durations import parse_duration
 from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.model import looked_of, site_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.plan import plan
 
@@ -30,7 +32,8 @@ options:
   site:
     description:
       - The C(name), C(mesh), C(machines) and C(settings) of the site, C(units) with the text of a systemd unit for each
-        role, and the C(release) and C(images) of M(edge.mesh.k3s_release).
+        role, and the C(release) and C(images) of M(edge.mesh.k3s_release). With C(renew_before), certificates that end within
+        that time are due.
     type: dict
     required: true
 """
@@ -53,7 +56,11 @@ _value:
 
 def k3s_plan(results: Sequence[Mapping[str, Any]], site: Mapping[str, Any]) -> dict[str, Any]:
     """The plan; raises KeyError for a site that isn't complete."""
-    return plan(site_of(site), looked_of(results))
+    wanted = dict(site)
+    if site.get("renew_before"):
+        end = datetime.now(timezone.utc) + parse_duration(site["renew_before"], "renew_before")
+        wanted["renew_until"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return plan(site_of(wanted), looked_of(results))
 
 
 class FilterModule:

@@ -85,7 +85,7 @@ ARGUMENTS = {
 def handle(call: Call) -> Outcome:
     """Read the machine."""
     params = call.params
-    machine = Machine(lambda words: call.run_command(words))
+    machine = Machine(call.run_command)
     return Outcome(False, {"machine": machine.facts(params["controller_time"], params["ports"])})
 
 

@@ -31,11 +31,7 @@ def release(directory: Path, version: str, fault: str = "") -> Path:
 
 
 def images(directory: Path) -> list[Path]:
-    """Further archives that the lab's clusters need, under names of their own."""
+    """What else the stand-in's clusters need: the real K3s has it among its own images."""
     directory.mkdir(parents=True, exist_ok=True)
-    found = []
-    for name in ("image-coredns", "image-proxyv2", "image-helloworld", "image-sleep"):
-        target = directory / f"{name.removeprefix('image-')}.tar"
-        shutil.copy(machine_image.archive(name), target)
-        found.append(target)
-    return found
+    shutil.copy(machine_image.archive("image-coredns"), directory / "coredns.tar")
+    return [directory / "coredns.tar"]

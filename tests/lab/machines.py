@@ -77,7 +77,7 @@ class Machines:
         return "SSH-2.0" in _run("bash", "-c", f"exec 3<>/dev/tcp/{self.address(name)}/22; head -c 7 <&3", check=False)
 
     def sh(self, name: str, script: str, stdin: str = "") -> str:
-        """The output of a shell on a machine, as root, without SSH: the second judge, and the hand that breaks things."""
+        """The output of a shell on a machine, as root, without SSH: the second judge and the saboteur."""
         return _run("docker", "exec", "--interactive", self.name(name), "sh", "-ec", script, stdin=stdin)
 
     def address(self, name: str) -> str:

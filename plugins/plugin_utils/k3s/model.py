@@ -51,6 +51,7 @@ class Site:
     pod_subnet: str = ""
     service_subnet: str = ""
     api_names: tuple[str, ...] = ()  # names and addresses by which others reach the API
+    renew_until: str = ""  # certificates that end before are due, as the API writes times; empty: none is
     registries_digest: str = ""  # SHA-256 of registries.yaml as wanted; empty for none
     units: Mapping[str, str] = field(default_factory=dict)  # role -> text of its systemd unit
     release: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # architecture -> {path, sha256}
@@ -94,7 +95,8 @@ def site_of(given: Mapping[str, Any]) -> Site:
         name=str(given["name"]), mesh=str(given["mesh"]), machines=machines, settings=given["settings"], images=images,
         pod_subnet=str(given.get("pod_subnet") or ""), service_subnet=str(given.get("service_subnet") or ""),
         api_names=tuple(given.get("api_names") or ()), units=given.get("units") or {},
-        release=given.get("release") or {}, registries_digest=str(given.get("registries_digest") or ""),
+        release=given.get("release") or {},
+        renew_until=str(given.get("renew_until") or ""), registries_digest=str(given.get("registries_digest") or ""),
     )  # fmt: skip
 
 

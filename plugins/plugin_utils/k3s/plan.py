@@ -50,6 +50,8 @@ class Work:
     restart: bool = False
     backup: bool = False  # whether what runs now is kept aside first
     back: bool = False  # whether there is something to go back to
+    certificates_end: str = ""  # the first end of K3s's own certificates there
+    certificates_due: bool = False
     todo: list[str] = field(default_factory=list)
 
 
@@ -135,6 +137,8 @@ def _work(site: Site, machine: Machine, looked: Mapping[str, Looked], seed: Mach
         work.todo.append(f"start {work.unit}, which is {unit['active'] or 'not running'}")
     elif unit["file"] and unit["enabled"] != "enabled":
         work.todo.append(f"enable {work.unit}")
+    work.certificates_end = str(k3s["certificates_end"] or "")
+    work.certificates_due = bool(site.renew_until) and "" < work.certificates_end < site.renew_until
     return work
 
 
