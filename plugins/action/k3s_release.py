@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The action `edge.mesh.k3s_release`: K3s's program and images on the controller, checked against its published sums."""
+"""The action `edge.mesh.k3s_release`: K3s's program and images on the controller, checked against K3s's sums."""
 
 from __future__ import annotations
 

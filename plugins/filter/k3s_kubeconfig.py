@@ -16,7 +16,7 @@ name: k3s_kubeconfig
 short_description: The kubeconfig of a K3s server as the controller can use it
 version_added: 0.1.0
 description:
-  - Takes the kubeconfig that K3s writes, and gives one with another address of the API and with names that tell the site.
+  - Takes the kubeconfig that K3s writes, and gives one with another address of the API and names of the site.
 author: edge.mesh contributors (@edge-mesh)
 positional: name, server
 options:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._pki.durations import parse_duration
@@ -19,8 +19,8 @@ name: k3s_plan
 short_description: What is to be done at a K3s site's machines
 version_added: 0.1.0
 description:
-  - Takes what came of looking at each machine, compares it with what is wanted, and gives the work machine by machine, with
-    a reason for each step, in the order in which it has to be done.
+  - Takes what came of looking at each machine, compares it with what is wanted, and gives the work machine by machine,
+    with a reason for each step, in the order in which it has to be done.
 author: edge.mesh contributors (@edge-mesh)
 positional: site
 options:
@@ -32,8 +32,8 @@ options:
   site:
     description:
       - The C(name), C(mesh), C(machines) and C(settings) of the site, C(units) with the text of a systemd unit for each
-        role, and the C(release) and C(images) of M(edge.mesh.k3s_release). With C(renew_before), certificates that end within
-        that time are due.
+        role, and the C(release) and C(images) of M(edge.mesh.k3s_release). With C(renew_before), certificates that end
+        within that time are due.
     type: dict
     required: true
 """
@@ -47,10 +47,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(findings) that forbid everything and C(warnings), each a line; the C(lost) machines with the reason; the C(seed), the
-      server that the others join; the C(api) as others reach it; and the C(machines) in order.
+    - C(findings) that forbid everything and C(warnings), each a line; the C(lost) machines with the reason; the
+      C(seed), the server that the others join; the C(api) as others reach it; and the C(machines) in order.
   type: dict
-  sample: {"findings": [], "warnings": [], "lost": {}, "seed": "shop-1", "api": "https://192.0.2.11:6443", "machines": []}
+  sample: {"findings": [], "warnings": [], "lost": {}, "seed": "a", "api": "https://192.0.2.11:6443", "machines": []}
 """
 
 
@@ -58,7 +58,7 @@ def k3s_plan(results: Sequence[Mapping[str, Any]], site: Mapping[str, Any]) -> d
     """The plan; raises KeyError for a site that isn't complete."""
     wanted = dict(site)
     if site.get("renew_before"):
-        end = datetime.now(timezone.utc) + parse_duration(site["renew_before"], "renew_before")
+        end = datetime.now(UTC) + parse_duration(site["renew_before"], "renew_before")
         wanted["renew_until"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
     return plan(site_of(wanted), looked_of(results))
 

@@ -56,7 +56,7 @@ options:
     choices: [all, host-only]
     default: all
   archives:
-    description: Whether the mesh's images are wanted as files too, for K3s machines that get them over SSH; V(build) only.
+    description: Whether the mesh's images are wanted as files too, for K3s machines; V(build) only.
     type: bool
     default: false
   cache_dir:

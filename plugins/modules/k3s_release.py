@@ -83,7 +83,7 @@ images:
   returned: success
   type: list
   elements: dict
-  sample: [{"name": "k3s-airgap-images-amd64.tar.zst", "path": "/media/k3s/k3s-airgap-images-amd64.tar.zst", "sha256": "5d1c"}]
+  sample: [{"name": "images.tar", "path": "/media/images.tar", "sha256": "5d1c"}]
 made:
   description: What was fetched.
   returned: success

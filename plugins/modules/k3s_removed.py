@@ -10,9 +10,9 @@ module: k3s_removed
 short_description: K3s is off a machine, with all that it left there
 version_added: 0.1.0
 description:
-  - Stops K3s and the pods that outlive it, and removes units, mounts, interfaces, packet filter rules, programs and data.
-  - Removes only a K3s that carries the mark of the given mesh and site. One that was taken over stays as it is, and one
-    without a mark, or with another's, is refused.
+  - Stops K3s and the pods that outlive it, and removes units, mounts, interfaces, rules, programs and data.
+  - Removes only a K3s that carries the mark of the given mesh and site. One that was taken over stays as it is, and
+    one without a mark, or with another's, is refused.
   - Runs on the machine itself, as root, and needs nothing there but Python 3.9.
 author: edge.mesh contributors (@edge-mesh)
 options:
@@ -71,7 +71,9 @@ def handle(call: Call) -> Outcome:
     if found and not call.check_mode:
         removal.remove()
         if left := removal.found():
-            raise MeshError("K3s isn't gone", site=call.params["site"], why=f"{', '.join(left)} is left", hint="run it again")
+            raise MeshError(
+                "K3s isn't gone", site=call.params["site"], why=f"{', '.join(left)} is left", hint="run it again"
+            )
     return Outcome(bool(found), {"removed": found, "kept": False})
 
 

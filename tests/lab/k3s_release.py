@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Releases of the stand-in for K3s, in the shape in which K3s publishes its own: program, images, and their checksums."""
+"""Releases of the stand-in for K3s, in the shape of K3s's own: program, images, and their checksums."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def release(directory: Path, version: str, fault: str = "") -> Path:
         text = text.replace(line, f'{name} = "{value}"')
     (directory / "k3s").write_text(text, encoding="utf-8")
     shutil.copy(machine_image.archive("image-pause"), directory / "k3s-airgap-images-amd64.tar")
-    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(directory.glob("k3s*"))]
+    sums = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(directory.glob("k3s*"))
+    ]
     (directory / "sha256sum-amd64.txt").write_text("".join(sums), encoding="utf-8")
     return directory
 

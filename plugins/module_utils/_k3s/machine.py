@@ -4,11 +4,12 @@
 
 """What a machine is like, and what of K3s is on it: read in one go, judged elsewhere (used by `k3s_machine_info`).
 
-Runs on the machine itself, so it needs nothing but Python. ``root`` is where the file system begins: tests give another.
+Runs on the machine itself, so it needs nothing but Python. ``root`` is where the file system begins.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._k3s import paths
 
@@ -160,7 +161,7 @@ class Machine:
     # --- K3s ---
 
     def k3s(self) -> dict[str, Any]:
-        """What of K3s is here: versions, units, digests of files, what config.yaml says of joining, its certificates."""
+        """What of K3s is here: versions, units, digests of files, how it joined, its certificates."""
         # A link at our place would be somebody's own arrangement; its target is what counts.
         binary = next((place for place in (paths.BINARY, "/usr/bin/k3s", "/opt/bin/k3s") if self.there(place)), "")
         said = self.run([binary, "--version"])[1] if binary == paths.BINARY else ""
@@ -174,7 +175,8 @@ class Machine:
             "owner": self.owner(),
             "pending": self.there(paths.PENDING),
             "digests": self.digests([
-                paths.BINARY, paths.BINARY + paths.PREVIOUS, paths.CONFIG, paths.REGISTRIES, *map(paths.unit_file, paths.UNITS),
+                paths.BINARY, paths.BINARY + paths.PREVIOUS, paths.CONFIG, paths.REGISTRIES,
+                *map(paths.unit_file, paths.UNITS),
                 *paths.TOKEN_FILES.values(), paths.SERVER_TOKEN, paths.AGENT_TOKEN,
                 *(f"{paths.IMAGES}/{file.name}" for file in sorted((self.root / paths.IMAGES[1:]).glob("*"))),
             ]),
@@ -189,7 +191,9 @@ class Machine:
         name = paths.UNITS[role]
         if not self.there(paths.unit_file(role)):
             return {"file": False, "active": "", "enabled": "", "since": ""}
-        said = self.run(["systemctl", "show", name, "--property=ActiveState,UnitFileState,ActiveEnterTimestampMonotonic"])
+        said = self.run(
+            ["systemctl", "show", name, "--property=ActiveState,UnitFileState,ActiveEnterTimestampMonotonic"]
+        )
         shown = dict(line.partition("=")[::2] for line in said[1].splitlines())
         return {
             "file": True, "active": shown.get("ActiveState", ""), "enabled": shown.get("UnitFileState", ""),
@@ -218,18 +222,20 @@ class Machine:
             found[name] = digest.hexdigest()
         return found
 
-    def certificates_end(self) -> Optional[str]:
+    def certificates_end(self) -> str | None:
         """The first end of K3s's own certificates but for the CAs, as the API writes times; None without any."""
         data = self.root / paths.DATA.lstrip("/")
         files = [*data.glob("server/tls/**/*.crt"), *data.glob("agent/*.crt"), *data.glob("agent/pki/*.crt")]
-        texts = [self.text(str(file.relative_to(self.root))) for file in files if "-ca" not in file.stem and file.stem != "ca"]
+        texts = [
+            self.text(str(file.relative_to(self.root)))
+            for file in files
+            if "-ca" not in file.stem and file.stem != "ca"
+        ]
         return certificates_end(texts)
 
 
-def certificates_end(texts: Iterable[str]) -> Optional[str]:
+def certificates_end(texts: Iterable[str]) -> str | None:
     """When the first of the certificates in these PEM texts ends; a text's first certificate is its own."""
-    import base64
-
     ends = []
     for text in texts:
         found = _PEM.search(text)

@@ -10,8 +10,8 @@ The places are K3s's own, as its documentation and its install and uninstall scr
 from __future__ import annotations
 
 __all__ = [
-    "AGENT_TOKEN", "BINARY", "CONFIG", "DATA", "IMAGES", "KUBECONFIG", "LINKS", "MARKER", "PENDING", "PREVIOUS",
-    "REGISTRIES", "SERVER_TOKEN", "STATIC", "TOKEN_FILES", "TREES", "UNITS", "unit_file",
+    "AGENT_TOKEN", "BINARY", "CONFIG", "DATA", "IMAGES", "KUBECONFIG", "LINKS", "MARKER", "PARENTS", "PENDING",
+    "PREVIOUS",     "REGISTRIES", "SERVER_TOKEN", "STATIC", "TOKEN_FILES", "TREES", "UNITS", "unit_file",
 ]  # fmt: skip
 
 BINARY = "/usr/local/bin/k3s"
@@ -34,6 +34,7 @@ UNITS = {"server": "k3s", "agent": "k3s-agent"}
 TREES = (
     "/etc/rancher/k3s", "/etc/rancher/node", DATA, "/var/lib/kubelet", "/var/lib/cni", "/run/k3s", "/run/flannel",
 )  # fmt: skip
+PARENTS = ("/etc/rancher", "/var/lib/rancher")  # if nothing else is in them
 STATIC = (BINARY, BINARY + PREVIOUS)
 LINKS = ("cni0", "flannel.1", "flannel-v6.1", "kube-ipvs0", "flannel-wg", "flannel-wg-v6")
 

@@ -10,6 +10,7 @@ Everything is found by looking, so a removal that was cut off is finished by the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -17,7 +18,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import List
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k3s import paths
@@ -54,10 +54,12 @@ class Removal:
             return not owner.get("adopted")
         if self.machine.there(paths.BINARY) and self._units():
             why = "nothing says that this collection installed it"
-            raise MeshError("the K3s on this machine isn't removed", site=site, why=why, hint="uninstall it by its own script")
+            raise MeshError(
+                "the K3s on this machine isn't removed", site=site, why=why, hint="uninstall it by its own script"
+            )
         return False
 
-    def found(self) -> List[str]:
+    def found(self) -> list[str]:
         """What of K3s is on the machine, one line a thing, without changing it."""
         return [
             *(f"unit {name}" for name in self._units()),
@@ -91,6 +93,9 @@ class Removal:
         self._run("systemctl", "reset-failed", *(f"{unit}.service" for unit in paths.UNITS.values()))
         for place in sorted(paths.TREES, key=lambda tree: tree == os.path.dirname(paths.MARKER)):
             shutil.rmtree(self._at(place), ignore_errors=True)
+        for place in paths.PARENTS:
+            with contextlib.suppress(OSError):  # somebody else's things may be in it
+                self._at(place).rmdir()
 
     # --- looking ---
 
@@ -100,13 +105,13 @@ class Removal:
     def _there(self, place: str) -> bool:
         return os.path.lexists(self._at(place))
 
-    def _aside(self) -> List[str]:
+    def _aside(self) -> list[str]:
         return [paths.unit_file(role) + paths.PREVIOUS for role in paths.UNITS]
 
-    def _units(self) -> List[str]:
+    def _units(self) -> list[str]:
         return [unit for role, unit in paths.UNITS.items() if self._there(paths.unit_file(role))]
 
-    def _processes(self) -> List[int]:
+    def _processes(self) -> list[int]:
         """The shims of pods, and all that descends from them."""
         parents, found = {}, []
         for process in self._at("/proc").glob("[0-9]*"):
@@ -125,20 +130,20 @@ class Removal:
             grown = bool(below)
         return sorted(found)
 
-    def _mounts(self) -> List[str]:
+    def _mounts(self) -> list[str]:
         rows = [line.split() for line in self.machine.text("proc/self/mounts").splitlines()]
         return [row[1].replace("\\040", " ") for row in rows if len(row) > 1 and row[1].startswith(_MOUNTS)]
 
-    def _links(self) -> List[str]:
+    def _links(self) -> list[str]:
         there = {path.name for path in self._at("/sys/class/net").glob("*")}
         # What hangs on the pods' bridge goes with it.
         bridged = {path.name for path in self._at("/sys/class/net/cni0/brif").glob("*")}
         return sorted(there & ({*paths.LINKS} | bridged))
 
-    def _namespaces(self) -> List[str]:
+    def _namespaces(self) -> list[str]:
         return sorted(path.name for path in self._at("/run/netns").glob("cni-*"))
 
-    def _rules(self) -> List[str]:
+    def _rules(self) -> list[str]:
         """The programs whose tables hold Kubernetes' rules."""
         return [name for name in ("iptables", "ip6tables") if _RULE.search(self._run(f"{name}-save"))]
 

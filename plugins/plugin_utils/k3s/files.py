@@ -4,7 +4,7 @@
 
 """The files with which K3s is told what to be: config.yaml, our marker, and a person's kubeconfig (pure).
 
-What config.yaml may hold is every long option of ``k3s server`` and ``k3s agent`` (docs.k3s.io/installation/configuration).
+config.yaml may hold every long option of ``k3s server`` and ``k3s agent`` (docs.k3s.io/installation/configuration).
 """
 
 from __future__ import annotations

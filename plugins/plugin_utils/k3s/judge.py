@@ -68,7 +68,7 @@ def _advice(why: str) -> str:
 Facts = Mapping[str, Any]
 
 
-def _system(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
+def _system(_site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
     if facts["architecture"] not in ARCHITECTURES:
         yield Finding(machine.host, "architecture", f"it is {facts['architecture']}, for which K3s has no release",
                       f"use a machine that is one of {', '.join(ARCHITECTURES)}")  # fmt: skip
@@ -85,7 +85,8 @@ def _system(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
 def _size(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
     wanted = int(site.settings[f"min_memory_{machine.role}"])
     if facts["memory_mib"] < wanted:
-        yield Finding(machine.host, "memory", f"it has {facts['memory_mib']} MiB of memory, a {machine.role} needs {wanted}",
+        have = facts["memory_mib"]
+        yield Finding(machine.host, "memory", f"it has {have} MiB of memory, a {machine.role} needs {wanted}",
                       f"use a larger machine, or lower edge_mesh_k3s_min_memory_{machine.role}")  # fmt: skip
     wanted = int(site.settings["min_disk"])
     if facts["k3s"]["version"]:
@@ -100,7 +101,7 @@ def _kernel(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
     missing = [name for name in _CONTROLLERS if name not in facts["cgroup_controllers"]]
     if missing:
         yield Finding(machine.host, "cgroups", f"cgroup controllers are missing: {', '.join(missing)}",
-                      "enable them on the kernel's command line (cgroup_enable=memory, say) and restart it")  # fmt: skip
+                      "enable them on the kernel's command line (cgroup_enable=memory, say) and reboot")  # fmt: skip
     allowed = any(_ALLOWS_CGROUP_V1.search(str(word)) for word in site.settings["kubelet_args"])
     if facts["cgroup_version"] == 1 and minor(site.settings["version"]) >= _REFUSES_CGROUP_V1 and not allowed:
         yield Finding(machine.host, "cgroups", "it has cgroup v1, which the kubelet of this version refuses",
@@ -120,7 +121,7 @@ def _surroundings(site: Site, machine: Machine, facts: Facts) -> Iterable[Findin
         yield Finding(machine.host, "selinux", "SELinux is enforcing and K3s's policy isn't installed",
                       "install k3s-selinux on it")  # fmt: skip
     if facts["apparmor_without_parser"]:
-        yield Finding(machine.host, "apparmor", "AppArmor is on, and apparmor_parser isn't there: no container could start",
+        yield Finding(machine.host, "apparmor", "AppArmor is on without apparmor_parser: no container could start",
                       "install the package apparmor")  # fmt: skip
     for name in facts["firewall"]:
         yield Finding(machine.host, "firewall", f"{name} is active",
@@ -134,7 +135,7 @@ def _ports(machine: Machine) -> str:
     return "TCP 6443 and 10250, UDP 8472" if machine.role == "server" else "TCP 10250 and UDP 8472"
 
 
-def _taken(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
+def _taken(_site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
     if facts["k3s"]["role"]:
         return  # K3s itself listens there
     for port, who in facts["ports_taken"].items():
@@ -142,7 +143,13 @@ def _taken(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
             yield Finding(machine.host, "ports", f"port {port} is taken by {who}", "stop what listens there")
 
 
-_CHECKS: tuple[Callable[[Site, Machine, Facts], Iterable[Finding]], ...] = (_system, _size, _kernel, _surroundings, _taken)
+_CHECKS: tuple[Callable[[Site, Machine, Facts], Iterable[Finding]], ...] = (
+    _system,
+    _size,
+    _kernel,
+    _surroundings,
+    _taken,
+)
 
 
 def _k3s(site: Site, machine: Machine, look: Looked) -> Iterable[Finding]:
@@ -159,7 +166,7 @@ def _k3s(site: Site, machine: Machine, look: Looked) -> Iterable[Finding]:
                       "uninstall it, or take it over with edge_mesh_k3s_adopt: true")  # fmt: skip
         return
     if k3s["role"] and k3s["role"] != machine.role:
-        yield Finding(machine.host, "k3s", f"it is a {k3s['role']} and should become a {machine.role}",
+        yield Finding(machine.host, "k3s", f"K3s is {k3s['role']} there and should be {machine.role}",
                       "remove it from the site first: K3s can't change a machine's role")  # fmt: skip
     yield from _step(site, machine, k3s["version"])
 
@@ -172,7 +179,7 @@ def _step(site: Site, machine: Machine, have: str) -> Iterable[Finding]:
         return
     if then < now:
         yield Finding(machine.host, "version", f"it has K3s {have}, and {want} is older",
-                      "a cluster's data can't go back to an older minor version; set edge_mesh_k3s_version to what it has")  # fmt: skip
+                      "data can't go back a minor version; set edge_mesh_k3s_version to what it has")  # fmt: skip
     elif then > now + 1:
         yield Finding(machine.host, "version", f"it has K3s {have}, and {want} skips a minor version",
                       f"set edge_mesh_k3s_version to a release of v1.{now + 1} first")  # fmt: skip

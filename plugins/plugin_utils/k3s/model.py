@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A K3s site as data: what is wanted of it, and what its machines said (used by the judgement, the plan and the filters).
+"""A K3s site as data: what is wanted of it, and what its machines said (used by judge, plan and filters).
 
 Pure: dictionaries of Ansible in, frozen values out.
 """

@@ -175,7 +175,9 @@ def _binary(work: Work, site: Site, facts: Mapping[str, Any], k3s: Mapping[str, 
     if k3s["version"] and k3s["version"] != wanted:
         work.todo.append(f"upgrade K3s from {k3s['version']} to {wanted}")
     else:
-        work.todo.append(f"install K3s {wanted}" if have is None else f"replace a K3s that isn't the published {wanted}")
+        work.todo.append(
+            f"install K3s {wanted}" if have is None else f"replace a K3s that isn't the published {wanted}"
+        )
 
 
 def _images(work: Work, images: Sequence[Image], k3s: Mapping[str, Any]) -> None:
@@ -194,7 +196,8 @@ def _tokens(work: Work, k3s: Mapping[str, Any], seed: Mapping[str, Any], adopted
     for role in roles:
         have = digests.get(paths.TOKEN_FILES[role])
         right = theirs.get(wanted[role])
-        if have is None or (not work.seed and right is not None and have != right):
-            work.tokens = True
+        # A server that is in its cluster has shown its token once and for all.
+        differs = right is not None and have != right and not (work.seed or k3s["initialised"])
+        work.tokens = work.tokens or have is None or differs
     if work.tokens:
         work.todo.append("write its token" if not adopted else "keep its token in a file")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""K3s's releases on the controller, against the checksums that K3s publishes (used by the action `edge.mesh.k3s_release`).
+"""K3s's releases on the controller, against the checksums that K3s publishes (used by `edge.mesh.k3s_release`).
 
-The names of a release's files are those on K3s's release page. A checksum is the publisher's word at first sight, kept in
-``artifacts.lock``; another word later is refused, wherever the file comes from.
+The names of a release's files are those on K3s's release page. A checksum is the publisher's word at first sight, kept
+in ``artifacts.lock``; another word later is refused, wherever the file comes from.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ def _archive(name: str, path: Path) -> dict[str, str]:
     try:
         return {"name": name, "path": str(path), "sha256": _digest(path)}
     except OSError as error:
-        raise MeshError(f"the images {path} can't be read", why=error.strerror, hint="see edge_mesh_k3s_images") from error
+        raise MeshError(
+            f"the images {path} can't be read", why=error.strerror, hint="see edge_mesh_k3s_images"
+        ) from error
 
 
 def _digest(path: Path) -> str:

@@ -198,7 +198,7 @@ class Node:
         """A way to the pods of each other node, as flannel's host-gw makes them."""
         for node in items("nodes", config=kubeconfig):
             if node["metadata"]["name"] != self.name and node["spec"].get("podCIDR"):
-                run("ip", "route", "replace", node["spec"]["podCIDR"], "via", internal(node), check=False)
+                run("ip", "route", "replace", node["spec"]["podCIDR"], "via", internal(node), "proto", "77", check=False)
 
     def ready(self) -> None:
         if address := os.environ.get("NOTIFY_SOCKET"):
@@ -218,6 +218,7 @@ class Node:
                 time.sleep(2)
             fatal("a part of it ended")
         finally:
+            run("ip", "route", "flush", "proto", "77", check=False)
             for child in self.children:
                 child.terminate()
             for child in self.children:
