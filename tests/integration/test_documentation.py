@@ -32,6 +32,9 @@ RUN = {
 # Examples that can't be run here, and where the module's answer is compared instead.
 ELSEWHERE = {
     "artifacts": "builds for minutes; the lab's first task is its first example",
+    "k3s_machine_info": "reads the machine it runs on; its answers are compared in tests/unit/plugins/module_utils/_k3s",
+    "k3s_release": "fetches a release of K3s; compared in tests/unit/plugins/plugin_utils/k3s",
+    "k3s_removed": "empties the machine it runs on; the scenario k3s runs it by its role",
     "kind_cluster": "makes containers; the lab runs it by its role",
     "remote_secret": "a primary can't reach loopback, and the examples name no proxy; test_remote_secret_answers below",
     "sites": "reads the inventory of a mesh; the lab's first task is its example",

@@ -4,19 +4,21 @@
 
 """Site machines for tests: containers with systemd and sshd on networks of their own, and a router between networks.
 
-``python -m tests.lab.machines up|down <directory> <prefix> <machine>...`` serves Molecule's playbooks.
+``python -m tests.lab.machines <command> <directory> <prefix> <argument>...`` serves Molecule's playbooks: see COMMANDS.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import machine_image
+import yaml
+
+from tests.lab import k3s_release, machine_image
 from tests.lab.lab import docker, wait_until
 
 USERS = ("site", "guest")  # the first one may use sudo
@@ -98,6 +100,68 @@ class Machines:
         for name in names:
             self.sh(name, f"ip route replace {_subnet(network)} via {here}")
 
+    def names(self) -> list[str]:
+        """The machines that run, without the router."""
+        found = docker("ps", "--filter", f"label=edge.mesh/lab={self.prefix}", "--filter", "status=running",
+                       "--format", "{{.Names}} {{.Status}}")  # fmt: skip
+        names = [line.split()[0].removeprefix(f"{self.prefix}-") for line in found.splitlines() if "Paused" not in line]
+        return sorted(name for name in names if name != "router")
+
+    def write_inventory(self, group: str, *names: str) -> None:
+        """``hosts.yml`` in the directory: the machines as members of a group, the first one as the server."""
+        hosts = {
+            name: {"ansible_host": self.address(name), "edge_mesh_k3s_role": "agent" if number else "server"}
+            for number, name in enumerate(names)
+        }
+        arguments = f"-o UserKnownHostsFile={self.directory}/known_hosts -o StrictHostKeyChecking=accept-new"
+        access = {
+            "ansible_user": USERS[0],
+            "ansible_ssh_private_key_file": str(self.key),
+            "ansible_ssh_common_args": arguments,
+        }
+        document = {"all": {"children": {group: {"hosts": hosts, "vars": access}}}}
+        (self.directory / "hosts.yml").write_text(yaml.safe_dump(document))
+
+    def state(self) -> dict[str, dict[str, object]]:
+        """How K3s is at every machine that runs, seen without SSH and without the collection."""
+        server = self.names()[0]
+        nodes = self.sh(
+            server, "if test -e /etc/rancher/k3s/k3s.yaml; then k3s kubectl get nodes -o json; else echo '{}'; fi"
+        )
+        ready = {
+            node["metadata"]["name"]: next(
+                each["status"] for each in node["status"]["conditions"] if each["type"] == "Ready"
+            )
+            for node in json.loads(nodes).get("items", [])
+        }
+        return {name: {**self._state(name), "ready": ready.get(name, "")} for name in self.names()}
+
+    def _state(self, name: str) -> dict[str, object]:
+        script = {
+            "k3s": "k3s --version 2>/dev/null | sed -n 's/k3s version \\([^ ]*\\).*/\\1/p'",
+            "since": "systemctl show 'k3s*' -p ActiveEnterTimestamp --value",
+            "config": "cat /etc/rancher/k3s/config.yaml 2>/dev/null || true",
+            "token": "stat -c '%a %U' /etc/rancher/k3s/*token 2>/dev/null | sort -u",
+            "pods": "pgrep containerd-shim | sort | tr '\\n' ' ' || true",
+        }
+        return {what: self.sh(name, f"{words} || true").strip() for what, words in script.items()}
+
+    def left(self) -> list[str]:
+        """What K3s left at the machines, looked for by names and places that its documentation gives."""
+        script = """
+            find / -xdev \\( -path /proc -o -path /sys -o -path /opt/standin -o -path /var/log \\) -prune -o \\
+                \\( -iname '*k3s*' -o -iname '*rancher*' -o -iname '*kubelet*' -o -iname '*.before' \\) -print 2>&- |
+                grep -v kubelet.slice || true
+            for place in /etc/rancher /var/lib/rancher /var/lib/kubelet /var/lib/cni /run/k3s; do
+                test ! -e $place || echo $place
+            done
+            (iptables-save; ip6tables-save) 2>/dev/null | grep -E 'KUBE|CNI' || true
+            grep -E ' /(run/k3s|var/lib/(rancher|kubelet)|run/netns/cni)' /proc/self/mounts || true
+            ip -o link | grep -E 'cni0|flannel|veth' || true
+            pgrep -a 'k3s|kube|etcd|containerd' || true
+        """
+        return [f"{name}: {line}" for name in self.names() for line in self.sh(name, script).splitlines()]
+
     def down(self) -> None:
         """Take away everything whose name begins with the prefix, whoever made it."""
         if found := docker("ps", "--all", "--quiet", "--filter", f"label=edge.mesh/lab={self.prefix}").split():
@@ -121,16 +185,48 @@ def _run(*words: str, stdin: str = "", check: bool = True) -> str:
     return done.stdout
 
 
-def main(words: list[str]) -> None:
-    """``up`` or ``down``."""
-    state, directory, prefix, *names = words
-    machines = Machines(Path(directory), prefix)
-    if state == "down":
-        machines.down()
-        return
-    started = time.monotonic()
+def _up(machines: Machines, names: list[str]) -> None:
+    """Start machines, write them into an inventory, and have releases for them at hand."""
     machines.up(*names)
-    print(f"{len(names)} machines after {time.monotonic() - started:.0f} s")
+    machines.write_inventory(f"site_{machines.prefix}", *names)
+    (machines.directory / "group_vars").mkdir(exist_ok=True)
+    for version in ("v1.36.3+k3s1", "v1.36.3+k3s2"):
+        k3s_release.release(machines.directory / "releases" / version, version)
+    k3s_release.images(machines.directory / "images")
+
+
+def _route(machines: Machines, words: list[str]) -> None:
+    """Put a router between the machines and a network with a container."""
+    machines.route_to(words[0], words[1:], machines.names())
+
+
+def _remember(machines: Machines, _words: list[str]) -> None:
+    (machines.directory / "before.json").write_text(json.dumps(machines.state()))
+
+
+def _wake(machines: Machines, _words: list[str]) -> None:
+    """Let paused machines go on."""
+    for container in docker(
+        "ps", "--quiet", "--filter", f"label=edge.mesh/lab={machines.prefix}", "--filter", "status=paused"
+    ).split():
+        docker("unpause", container)
+
+
+COMMANDS: dict[str, Callable[[Machines, list[str]], None]] = {
+    "up": _up,
+    "route": _route,
+    "remember": _remember,
+    "wake": _wake,
+    "state": lambda machines, _words: print(json.dumps(machines.state())),
+    "left": lambda machines, _words: print("\n".join(machines.left())),
+    "down": lambda machines, _words: machines.down(),
+}
+
+
+def main(words: list[str]) -> None:
+    """Do what a command says."""
+    command, directory, prefix, *rest = words
+    COMMANDS[command](Machines(Path(directory).absolute(), prefix), rest)
 
 
 if __name__ == "__main__":

@@ -210,7 +210,9 @@ class Service:
         binaries = {name: str(engine.path(name, name)) for name in catalogue.HOST_TOOLS}
         result.facts = build_facts(BUILD, binaries, missing)
         found = {name: engine.path(name, ARCHIVE) for name in archives if name not in missing}
-        result.facts["image_archives"] = {f"edge-mesh-{name}.tar": str(path) for name, path in found.items()}
+        result.facts["image_archives"] = {
+            f"edge-mesh-{name.removeprefix('image-')}.tar": str(path) for name, path in found.items()
+        }
         return toolchain
 
     def _toolchain(self, lock: LockFile) -> tuple[str, MeshError | None]:

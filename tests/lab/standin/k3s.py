@@ -33,6 +33,7 @@ ETC, DATA, RUN = Path("/etc/rancher/k3s"), Path("/var/lib/rancher/k3s"), Path("/
 SERVER, AGENT = DATA / "server", DATA / "agent"
 TLS, CRED, ADMIN = SERVER / "tls", SERVER / "cred", SERVER / "cred/super-admin.conf"
 SOCKET = RUN / "containerd/containerd.sock"
+CTR = (PROGRAMS / "ctr", "--address", SOCKET, "--namespace", "k8s.io")
 REGISTRY = "edge-mesh.local/kubernetes"
 
 CNI = """{"cniVersion": "1.0.0", "name": "standin", "plugins": [
@@ -121,7 +122,8 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
 def kubeconfig(cluster: dict, user: dict) -> str:
     context = {"cluster": "default", "user": "default"}
     return json.dumps({
-        "apiVersion": "v1", "kind": "Config", "current-context": "default", "users": [{"name": "default", "user": user}],
+        "apiVersion": "v1", "kind": "Config", "current-context": "default",
+        "users": [{"name": "default", "user": user}],
         "clusters": [{"name": "default", "cluster": cluster}], "contexts": [{"name": "default", "context": context}],
     })  # fmt: skip
 
@@ -163,16 +165,14 @@ class Node:
         write(AGENT / "etc/cni/template", CNI)
         (RUN / "containerd").mkdir(parents=True, exist_ok=True)
         self.start("containerd", "--config", str(AGENT / "etc/containerd/config.toml"))
-        ctr = (PROGRAMS / "ctr", "--address", SOCKET, "--namespace", "k8s.io")
-        until("containerd", lambda: subprocess.run([*ctr, "version"], capture_output=True, check=False).returncode == 0)
+        until("containerd", lambda: subprocess.run([*CTR, "version"], capture_output=True, check=False).returncode == 0)
         self.import_images()
 
     def import_images(self) -> None:
         for archive in sorted((AGENT / "images").glob("*.tar")):
             if self.images.get(archive.name) != archive.stat().st_mtime:
                 words = ("--label", "io.cri-containerd.image=managed", "--label", "io.cri-containerd.pinned=pinned")
-                run(PROGRAMS / "ctr", "--address", SOCKET, "--namespace", "k8s.io", "images", "import", "--local", *words,
-                    archive)  # fmt: skip
+                run(*CTR, "images", "import", "--local", *words, archive)
                 self.images[archive.name] = archive.stat().st_mtime
 
     def start_node(self, kubeconfig: Path, ca: Path, *words: str) -> None:
@@ -198,7 +198,8 @@ class Node:
         """A way to the pods of each other node, as flannel's host-gw makes them."""
         for node in items("nodes", config=kubeconfig):
             if node["metadata"]["name"] != self.name and node["spec"].get("podCIDR"):
-                run("ip", "route", "replace", node["spec"]["podCIDR"], "via", internal(node), "proto", "77", check=False)
+                way = ("via", internal(node), "proto", "77")
+                run("ip", "route", "replace", node["spec"]["podCIDR"], *way, check=False)
 
     def ready(self) -> None:
         if address := os.environ.get("NOTIFY_SOCKET"):
@@ -241,7 +242,8 @@ class Server(Node):
                    f"--kubelet-client-key={TLS}/apiserver-kubelet-client.key",
                    "--kubelet-preferred-address-types=InternalIP")  # fmt: skip
         until("the API", lambda: kubectl("get", "--raw=/readyz", check=False) == "ok")
-        self.start("kube-controller-manager", f"--kubeconfig={CRED}/controller-manager.conf", "--use-service-account-credentials",
+        self.start("kube-controller-manager", f"--kubeconfig={CRED}/controller-manager.conf",
+                   "--use-service-account-credentials",
                    f"--root-ca-file={TLS}/ca.crt", f"--cluster-signing-cert-file={TLS}/ca.crt", "--allocate-node-cidrs",
                    f"--cluster-signing-key-file={TLS}/ca.key", f"--cluster-cidr={self.pods}", "--leader-elect=false",
                    f"--service-account-private-key-file={TLS}/sa.key", "--controllers=*,bootstrapsigner,tokencleaner",
@@ -295,8 +297,9 @@ class Server(Node):
             have = [{"ip": each.get("ip")} for each in item["status"].get("loadBalancer", {}).get("ingress", [])]
             if item["spec"]["type"] == "LoadBalancer" and have != wanted:
                 patch = json.dumps({"status": {"loadBalancer": {"ingress": wanted}}})
-                kubectl("patch", "service", item["metadata"]["name"], "-n", item["metadata"]["namespace"], "--type=merge",
-                        "--subresource=status", "-p", patch, check=False)  # fmt: skip
+                name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
+                kubectl("patch", "service", name, f"--namespace={namespace}", "--type=merge", "--subresource=status",
+                        "-p", patch, check=False)  # fmt: skip
 
 
 class Agent(Node):

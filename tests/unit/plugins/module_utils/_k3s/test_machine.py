@@ -91,7 +91,8 @@ def test_listeners_are_found_with_their_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("files", "state"), [
-    ({}, "off"), ({"sys/fs/selinux/enforce": "0"}, "permissive"), ({"sys/fs/selinux/enforce": "1"}, "enforcing without policy"),
+    ({}, "off"), ({"sys/fs/selinux/enforce": "0"}, "permissive"),
+    ({"sys/fs/selinux/enforce": "1"}, "enforcing without policy"),
     ({"sys/fs/selinux/enforce": "1", "usr/share/selinux/packages/k3s.pp": ""}, "enforcing"),
 ])  # fmt: skip
 def test_selinux(tmp_path: Path, files: dict[str, str], state: str) -> None:

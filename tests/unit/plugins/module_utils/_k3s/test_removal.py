@@ -17,7 +17,14 @@ from ansible_collections.edge.mesh.plugins.module_utils._k3s.machine import Mach
 from ansible_collections.edge.mesh.plugins.module_utils._k3s.removal import Removal
 from tests.unit.plugins.module_utils._k3s.test_machine import lay
 
-RULES = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n-A PREROUTING -j KUBE-SERVICES\n-A INPUT -p tcp --dport 22\nCOMMIT\n"
+RULES = """*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A INPUT -p tcp --dport 22
+COMMIT
+"""
+MOUNTS = "proc /proc proc\ntmpfs /run/k3s/a tmpfs\ntmpfs /run/k3s/a/b tmpfs\ntmpfs /srv/run/k3s tmpfs\n"
 
 
 class World:
@@ -46,8 +53,9 @@ class World:
 def world(tmp_path: Path) -> World:
     lay(tmp_path, {
         paths.BINARY: "x", paths.MARKER: json.dumps({"mesh": "m", "site": "shop", "adopted": False}),
-        paths.unit_file("server"): "u", f"{paths.DATA}/server/token": "t", "/var/lib/kubelet/pods/a": "", "/run/k3s/s": "",
-        "proc/self/mounts": "proc /proc proc\ntmpfs /run/k3s/a tmpfs\ntmpfs /run/k3s/a/b tmpfs\ntmpfs /srv/run/k3s tmpfs\n",
+        paths.unit_file("server"): "u", f"{paths.DATA}/server/token": "t", "/var/lib/kubelet/pods/a": "",
+        "/run/k3s/s": "",
+        "proc/self/mounts": MOUNTS,
         "sys/class/net/eth0/x": "", "sys/class/net/flannel.1/x": "", "/etc/rancher/other": "kept",
     })  # fmt: skip
     return World(tmp_path)

@@ -45,10 +45,12 @@ def clean(number: int = 1, **changes: Any) -> dict[str, Any]:
     facts = {
         "architecture": "x86_64", "hostname": f"machine-{number}", "address": f"192.0.2.{number}", "memory_mib": 4000,
         "disk_free_mib": {paths.DATA: 9000, paths.BINARY: 9000}, "clock_offset": 0.5, "cgroup_version": 2,
-        "cgroup_controllers": ["cpu", "cpuset", "memory", "pids"], "modules_missing": [], "swap": False, "selinux": "off",
+        "cgroup_controllers": ["cpu", "cpuset", "memory", "pids"], "modules_missing": [], "swap": False,
+        "selinux": "off",
         "apparmor_without_parser": False, "firewall": [], "systemd": True, "ports_taken": {},
         "k3s": {
-            "binary": "", "version": "", "role": "", "units": {"server": _UNIT, "agent": _UNIT}, "owner": {}, "pending": False,
+            "binary": "", "version": "", "role": "", "units": {"server": _UNIT, "agent": _UNIT}, "owner": {},
+            "pending": False,
             "digests": {}, "server": "", "initialised": False, "certificates_end": None, "left": [],
         },
     }  # fmt: skip
@@ -63,7 +65,8 @@ def installed(wanted: Site, host: str, number: int, join: str = "", version: str
     config = files.configuration(wanted, machine, facts["address"], join)
     digests = {
         paths.BINARY: "new", paths.CONFIG: files.digest(config),
-        paths.unit_file(machine.role): files.digest(wanted.units[machine.role]), paths.TOKEN_FILES["agent"]: "agent token",
+        paths.unit_file(machine.role): files.digest(wanted.units[machine.role]),
+        paths.TOKEN_FILES["agent"]: "agent token",
         **{f"{paths.IMAGES}/{each.name}": each.sha256 for each in wanted.images},
     }  # fmt: skip
     if machine.role == "server":
@@ -72,7 +75,8 @@ def installed(wanted: Site, host: str, number: int, join: str = "", version: str
         }  # fmt: skip
     facts["k3s"] |= {
         "binary": paths.BINARY, "version": version, "role": machine.role, "digests": digests, "server": join,
-        "units": {**facts["k3s"]["units"], machine.role: unit}, "owner": {"mesh": "m", "site": "shop", "adopted": False},
+        "units": {**facts["k3s"]["units"], machine.role: unit},
+        "owner": {"mesh": "m", "site": "shop", "adopted": False},
         "initialised": machine.role == "server",
     }  # fmt: skip
     return facts

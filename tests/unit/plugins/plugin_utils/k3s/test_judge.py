@@ -31,7 +31,7 @@ def test_a_sound_machine_gives_no_finding() -> None:
     ({"hostname": "localhost"}, "hostname", "'localhost'", "hostnamectl"),
     ({"hostname": "a_b"}, "hostname", "'a_b'", "hostnamectl"),
     ({"memory_mib": 700}, "memory", "700 MiB of memory, a server needs 1800", "edge_mesh_k3s_min_memory_server"),
-    ({"disk_free_mib": {paths.DATA: 100}}, "disk", "100 MiB are free at /var/lib/rancher/k3s", "edge_mesh_k3s_min_disk"),
+    ({"disk_free_mib": {paths.DATA: 100}}, "disk", "100 MiB are free at /var/lib", "edge_mesh_k3s_min_disk"),
     ({"cgroup_controllers": ["cpu", "cpuset", "pids"]}, "cgroups", "missing: memory", "cgroup_enable=memory"),
     ({"cgroup_version": 1}, "cgroups", "cgroup v1", "fail-cgroupv1=false"),
     ({"modules_missing": ["overlay"]}, "modules", "missing: overlay", "kernel-modules-extra"),

@@ -113,7 +113,8 @@ def test_what_an_earlier_run_began_is_finished_and_the_kept_files_are_not_overwr
 
 
 @pytest.mark.parametrize(("state", "enabled", "said"), [
-    ("inactive", "enabled", "start k3s-agent, which is inactive"), ("failed", "enabled", "start k3s-agent, which is failed"),
+    ("inactive", "enabled", "start k3s-agent, which is inactive"),
+    ("failed", "enabled", "start k3s-agent, which is failed"),
     ("active", "disabled", "enable k3s-agent"),
 ])  # fmt: skip
 def test_a_unit_that_does_not_run_is_started_without_a_restart(state: str, enabled: str, said: str) -> None:
@@ -211,10 +212,9 @@ def test_own_options_add_to_lists_and_replace_other_values() -> None:
 
 
 def test_the_kubeconfig_is_named_for_its_site_and_keeps_nothing_else() -> None:
-    text = yaml.safe_dump({
-        "clusters": [{"name": "default", "cluster": {"server": "https://127.0.0.1:6443", "certificate-authority-data": "CA"}}],
-        "users": [{"name": "default", "user": {"client-certificate-data": "C", "client-key-data": "K", "exec": {"command": "x"}}}],
-    })  # fmt: skip
+    cluster = {"server": "https://127.0.0.1:6443", "certificate-authority-data": "CA"}
+    user = {"client-certificate-data": "C", "client-key-data": "K", "exec": {"command": "x"}}
+    text = yaml.safe_dump({"clusters": [{"cluster": cluster}], "users": [{"user": user}]})
     found = yaml.safe_load(files.kubeconfig(text, "shop", "https://192.0.2.1:6443"))
     assert found["clusters"] == [
         {"name": "shop", "cluster": {"server": "https://192.0.2.1:6443", "certificate-authority-data": "CA"}}
