@@ -20,7 +20,8 @@ from tests.integration.site import Answer, Site
 # Where the contract of a module is tested, and why not here.
 HERE = {"manifests", "mesh_ca", "remote_secret", "site_remnants"}
 READ_ONLY = {
-    "k3s_machine_info", "mesh_ca_info", "mesh_traffic", "remote_secret_info", "site_checks", "site_cluster_info", "sites", "xds_health",
+    "k3s_machine_info",
+    "mesh_ca_info", "mesh_traffic", "remote_secret_info", "site_checks", "site_cluster_info", "sites", "xds_health",
 }  # fmt: skip
 ELSEWHERE = {
     # makes containers: check mode, creation, a second run and removal are steps of the lab

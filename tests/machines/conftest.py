@@ -32,10 +32,11 @@ class Bench:
 
     def play(self, *arguments: str, connection: dict[str, Any] | None = None, **settings: Any) -> Played:
         """Play site.yml with these settings of K3s (without their prefix) and connection variables."""
+        options = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o IdentitiesOnly=yes"
         host = {
             "ansible_host": self.machines.address(MACHINE), "ansible_user": "site", "ansible_ssh_timeout": 5,
             "ansible_ssh_private_key_file": str(self.machines.key),
-            "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o IdentitiesOnly=yes",
+            "ansible_ssh_common_args": options,
             **(connection or {}),
         }  # fmt: skip
         wanted = {

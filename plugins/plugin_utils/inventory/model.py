@@ -152,7 +152,7 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "bool" and not isinstance(value, bool):
         return _BOOLEANS.get(str(value).lower(), False)
-    if entry["type"] == "int":
+    if entry["type"] == "int" and value is not None:
         return int(value) if _INTEGER.fullmatch(str(value)) else entry["default"]
     if entry["type"] == "path" and value is not None:
         return str(Path(str(value)).expanduser())
@@ -223,6 +223,8 @@ def _site(
         else:
             site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
     if site["provider"] == "k3s":
+        if site["k3s"]["tunnel_port"] is not None and site["k3s"]["controller_api"] is None:
+            site["k3s"]["controller_api"] = f"https://127.0.0.1:{site['k3s']['tunnel_port']}"
         site["machines"] = machines_of(site, inventory.hostvars, schema, problems)
     site["network"] = site["network"] or f"net-{name}"
     site["injection_path"] = injection_path(name, site["network"])
@@ -256,11 +258,15 @@ def _check_hosts(
 
 def _check_clusters(sites: Mapping[str, dict[str, Any]], mesh: Mapping[str, Any], problems: list[Problem]) -> None:
     clusters: dict[tuple[str, str | None], str] = {}
+    ports: dict[int, str] = {}
     for name, site in sites.items():
         cluster = (site["kubeconfig"], site["context"])
         if cluster in clusters:
             problems.append(Problem(name, f"its cluster is {clusters[cluster]}'s too: both use {site['kubeconfig']}"))
         clusters.setdefault(cluster, name)
+        port = site["k3s"].get("tunnel_port")
+        if port is not None and ports.setdefault(port, name) != name:
+            problems.append(Problem(name, f"edge_mesh_k3s_tunnel_port {port} is {ports[port]}'s too; give each site its own"))
         node = f"{mesh['id']}-{name}-control-plane"
         if site["provider"] == "kind" and len(node) > _LONGEST_NAME:
             message = f"its node would be called {node}, over {_LONGEST_NAME} characters; shorten the site's name"
