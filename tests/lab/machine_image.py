@@ -28,6 +28,7 @@ from tests.lab.lab import ROOT
 
 IMAGE = "edge-mesh.local/machine:1"
 STANDIN = "/opt/standin"
+CONTAINERD = Path(__file__).with_name("standin") / "containerd.toml"
 FILES = ROOT / "roles/artifacts/files"
 _ROOTFS = "rootfs-machine"
 _PROGRAMS = (
@@ -44,6 +45,11 @@ def _entries(ctx: BuildContext) -> Iterator[Entry]:
         yield Entry(f"{STANDIN}/{name}", source=ctx.inputs[name] / name)
     for name in node_image.CNI_PLUGINS:
         yield Entry(f"{STANDIN}/cni/{name}", source=ctx.inputs["cni"] / name)
+    template = (recipe / "etc/cni/edge-mesh.conflist.template").read_text(encoding="utf-8")
+    # K3s keeps what its plugins know of addresses where its own removal finds it.
+    template = template.replace("/run/cni-ipam-state", "/var/lib/cni/networks")
+    yield Entry(f"{STANDIN}/cni.template", source=template.encode(), mode=0o644)
+    yield Entry(f"{STANDIN}/containerd.toml", source=CONTAINERD.read_bytes(), mode=0o644)
     yield Entry("/usr/local/bin/entrypoint", source=recipe / "entrypoint")
     for file in ("systemd/journald.conf.d/edge-mesh.conf", "systemd/system.conf.d/edge-mesh.conf"):
         yield Entry(f"/etc/{file}", source=recipe / "etc" / file, mode=0o644)
@@ -82,11 +88,12 @@ def _build(ctx: BuildContext) -> None:
     ctx.run(["docker", "load", "--quiet", "--input", archive])
 
 
+_PARAMS = {"version": "1", "format": image_archive.FORMAT, "containerd": CONTAINERD.read_text(encoding="utf-8")}
 _COMPONENTS = (
     rootfs._component(_ROOTFS, _PACKAGES, 60),
     Component(
         name="machine-image", kind="node-image", build=_build, needs=(_ROOTFS, *_PROGRAMS, "cni"),
-        recipe_files=(node_image.RECIPE,), params={"version": "1", "format": image_archive.FORMAT}, image=IMAGE,
+        recipe_files=(node_image.RECIPE,), params=_PARAMS, image=IMAGE,
     ),
 )  # fmt: skip
 

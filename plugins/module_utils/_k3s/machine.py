@@ -140,7 +140,8 @@ class Machine:
 
     def taken(self, ports: Iterable[int]) -> dict[str, str]:
         """Which of these TCP ports somebody listens on, and who, as far as /proc tells."""
-        wanted, found = set(ports), {}
+        wanted = set(ports)
+        found: dict[str, str] = {}
         for table in ("proc/net/tcp", "proc/net/tcp6"):
             for row in self.text(table).splitlines()[1:]:
                 fields = row.split()

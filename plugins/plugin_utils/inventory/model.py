@@ -266,7 +266,8 @@ def _check_clusters(sites: Mapping[str, dict[str, Any]], mesh: Mapping[str, Any]
         clusters.setdefault(cluster, name)
         port = site["k3s"].get("tunnel_port")
         if port is not None and ports.setdefault(port, name) != name:
-            problems.append(Problem(name, f"edge_mesh_k3s_tunnel_port {port} is {ports[port]}'s too; give each site its own"))
+            message = f"edge_mesh_k3s_tunnel_port {port} is {ports[port]}'s too; give each site its own"
+            problems.append(Problem(name, message))
         node = f"{mesh['id']}-{name}-control-plane"
         if site["provider"] == "kind" and len(node) > _LONGEST_NAME:
             message = f"its node would be called {node}, over {_LONGEST_NAME} characters; shorten the site's name"

@@ -5,10 +5,8 @@
 
 """A stand-in for K3s, for machines of the lab only. It is not K3s, and proves nothing about K3s.
 
-It has K3s's command line, files and behaviour as far as the provider k3s uses them (docs.k3s.io: configuration, token,
-air-gap, certificate), and runs the lab's own Kubernetes programs, which the machine's image holds in PROGRAMS. What it
-leaves out: several servers, Helm charts, network policies, a CNI that spans networks.
-"""
+It has K3s's command line, files and behaviour as far as the provider k3s uses them (docs.k3s.io), on the lab's own
+Kubernetes programs, which the machine's image holds. One server, no Helm charts, no network policies."""
 
 from __future__ import annotations
 
@@ -34,37 +32,8 @@ SERVER, AGENT = DATA / "server", DATA / "agent"
 TLS, CRED, ADMIN = SERVER / "tls", SERVER / "cred", SERVER / "cred/super-admin.conf"
 SOCKET = RUN / "containerd/containerd.sock"
 CTR = (PROGRAMS / "ctr", "--address", SOCKET, "--namespace", "k8s.io")
+LABELS = ("--label=io.cri-containerd.image=managed", "--label=io.cri-containerd.pinned=pinned")
 REGISTRY = "edge-mesh.local/kubernetes"
-
-CNI = """{"cniVersion": "1.0.0", "name": "standin", "plugins": [
-  {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "dataDir": "/var/lib/cni/networks", "ranges":
-   [{{range $i, $range := .PodCIDRRanges}}{{if $i}}, {{end}}[{"subnet": "{{$range}}"}]{{end}}],
-   "routes": [{{range $i, $route := .Routes}}{{if $i}}, {{end}}{"dst": "{{$route}}"}{{end}}]}},
-  {"type": "portmap", "capabilities": {"portMappings": true}}]}"""
-CONTAINERD = f"""version = 3
-root = '{AGENT}/containerd'
-state = '{RUN}/containerd'
-[grpc]
-address = '{SOCKET}'
-[ttrpc]
-address = '{SOCKET}.ttrpc'
-[plugins.'io.containerd.cri.v1.images'.pinned_images]
-sandbox = '{REGISTRY}/pause:3.10.2'
-[plugins.'io.containerd.cri.v1.images'.registry]
-config_path = '{AGENT}/etc/containerd/certs.d'
-[plugins.'io.containerd.cri.v1.runtime']
-restrict_oom_score_adj = true
-enable_unprivileged_ports = true
-[plugins.'io.containerd.cri.v1.runtime'.cni]
-bin_dirs = ['{PROGRAMS}/cni']
-conf_dir = '{AGENT}/etc/cni/net.d'
-conf_template = '{AGENT}/etc/cni/template'
-[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
-runtime_type = 'io.containerd.runc.v2'
-[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-BinaryName = '/usr/sbin/runc'
-SystemdCgroup = true
-"""
 
 
 def fatal(text: str) -> None:
@@ -73,8 +42,7 @@ def fatal(text: str) -> None:
 
 def configuration() -> dict[str, str | list[str]]:
     """config.yaml: words and lists of words, as far as YAML goes here."""
-    found: dict[str, str | list[str]] = {}
-    key = ""
+    found, key = {}, ""
     for line in (ETC / "config.yaml").read_text().splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -90,15 +58,15 @@ def listed(value: str | list[str] | None) -> list[str]:
     return value if isinstance(value, list) else [] if value in (None, "", "[]") else str(value).split(",")
 
 
-def run(*words: str | Path, stdin: str | None = None, check: bool = True) -> str:
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, input=stdin, check=False)
+def run(*words: str | Path, check: bool = True) -> str:
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
     if check and done.returncode:
         fatal(f"{Path(str(words[0])).name} {words[1]}: {done.stderr.strip()[-400:]}")
     return done.stdout
 
 
-def kubectl(*words: str, config: Path = ADMIN, stdin: str | None = None, check: bool = True) -> str:
-    return run(PROGRAMS / "kubectl", f"--kubeconfig={config}", *words, stdin=stdin, check=check)
+def kubectl(*words: str, config: Path = ADMIN, check: bool = True) -> str:
+    return run(PROGRAMS / "kubectl", f"--kubeconfig={config}", *words, check=check)
 
 
 def items(*words: str, config: Path = ADMIN) -> list[dict]:
@@ -113,10 +81,9 @@ def kubeadm(*words: str, config: Path) -> None:
     run(PROGRAMS / "kubeadm", *words, "--config", config)
 
 
-def write(path: Path, text: str, mode: int = 0o600) -> None:
+def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-        file.write(text)
+    path.write_text(text)
 
 
 def kubeconfig(cluster: dict, user: dict) -> str:
@@ -141,17 +108,13 @@ class Node:
 
     def __init__(self) -> None:
         self.config = configuration()
-        self.name = str(self.config.get("node-name") or socket.gethostname())
+        self.name = socket.gethostname()
         self.children: list[subprocess.Popen[bytes]] = []
         self.images: dict[str, float] = {}
         self.pods = str(self.config.get("cluster-cidr", "10.42.0.0/16"))
         self.services = str(self.config.get("service-cidr", "10.43.0.0/16"))
         self.dns = self.services.rpartition(".")[0] + ".10"
-        self.ip = str(self.config.get("node-ip") or self.own_address())
-
-    @staticmethod
-    def own_address() -> str:
-        return json.loads(run("ip", "-json", "-4", "route", "get", "192.0.2.1"))[0]["prefsrc"]
+        self.ip = str(self.config["node-ip"])
 
     def token(self, option: str) -> str:
         return Path(str(self.config[option])).read_text().strip()
@@ -161,21 +124,19 @@ class Node:
         self.children.append(subprocess.Popen([str(PROGRAMS / program), *words], env=environment))
 
     def start_runtime(self) -> None:
-        write(AGENT / "etc/containerd/config.toml", CONTAINERD)
-        write(AGENT / "etc/cni/template", CNI)
         (RUN / "containerd").mkdir(parents=True, exist_ok=True)
-        self.start("containerd", "--config", str(AGENT / "etc/containerd/config.toml"))
+        self.start("containerd", "--config", str(PROGRAMS / "containerd.toml"))
         until("containerd", lambda: subprocess.run([*CTR, "version"], capture_output=True, check=False).returncode == 0)
         self.import_images()
 
     def import_images(self) -> None:
         for archive in sorted((AGENT / "images").glob("*.tar")):
             if self.images.get(archive.name) != archive.stat().st_mtime:
-                words = ("--label", "io.cri-containerd.image=managed", "--label", "io.cri-containerd.pinned=pinned")
-                run(*CTR, "images", "import", "--local", *words, archive)
+                run(*CTR, "images", "import", "--local", *LABELS, archive)
                 self.images[archive.name] = archive.stat().st_mtime
 
     def start_node(self, kubeconfig: Path, ca: Path, *words: str) -> None:
+        self.start_runtime()
         write(AGENT / "kubelet.yaml", json.dumps({
             "kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "cgroupDriver": "systemd",
             "authentication": {"x509": {"clientCAFile": str(ca)}, "webhook": {"enabled": True}},
@@ -191,8 +152,6 @@ class Node:
         until("the node", lambda: kubectl("get", "node", self.name, config=kubeconfig, check=False))
         self.start("kube-proxy", f"--kubeconfig={kubeconfig}", f"--cluster-cidr={self.pods}",
                    f"--hostname-override={self.name}", "--conntrack-max-per-core=0")  # fmt: skip
-        if external := self.config.get("node-external-ip"):
-            kubectl("annotate", "--overwrite", "node", self.name, f"standin/external-ip={external}", config=kubeconfig)
 
     def route(self, kubeconfig: Path) -> None:
         """A way to the pods of each other node, as flannel's host-gw makes them."""
@@ -239,8 +198,7 @@ class Server(Node):
                    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
                    f"--service-cluster-ip-range={self.services}", "--enable-bootstrap-token-auth",
                    f"--kubelet-client-certificate={TLS}/apiserver-kubelet-client.crt",
-                   f"--kubelet-client-key={TLS}/apiserver-kubelet-client.key",
-                   "--kubelet-preferred-address-types=InternalIP")  # fmt: skip
+                   f"--kubelet-client-key={TLS}/apiserver-kubelet-client.key")  # fmt: skip
         until("the API", lambda: kubectl("get", "--raw=/readyz", check=False) == "ok")
         self.start("kube-controller-manager", f"--kubeconfig={CRED}/controller-manager.conf",
                    "--use-service-account-credentials",
@@ -249,72 +207,63 @@ class Server(Node):
                    f"--service-account-private-key-file={TLS}/sa.key", "--controllers=*,bootstrapsigner,tokencleaner",
                    f"--service-cluster-ip-range={self.services}")  # fmt: skip
         self.start("kube-scheduler", f"--kubeconfig={CRED}/scheduler.conf", "--leader-elect=false")
-        self.start_runtime()
         self.start_node(ADMIN, TLS / "ca.crt")
         kubeadm("init", "phase", "bootstrap-token", "--kubeconfig", str(ADMIN), config=SERVER / "kubeadm.yaml")
         shared = json.dumps({"data": {"pods": self.pods, "dns": self.dns}})
         kubectl("patch", "configmap", "cluster-info", "--namespace=kube-public", "--type=merge", "-p", shared)
         kubeadm("init", "phase", "addon", "coredns", "--kubeconfig", str(ADMIN), config=SERVER / "kubeadm.yaml")
         kubectl("label", "--overwrite", "node", self.name, "node-role.kubernetes.io/control-plane=true")
-        binding = kubectl("create", "clusterrolebinding", "standin:nodes", "--clusterrole=system:node-proxier",
-                          "--group=system:nodes", "--dry-run=client", "-o", "json")  # fmt: skip
-        kubectl("apply", "-f", "-", stdin=binding)
-        write(ETC / "k3s.yaml", self.admin(), 0o600)
+        role = ("--clusterrole=system:node-proxier", "--group=system:nodes")  # what kube-proxy at an agent needs
+        kubectl("create", "clusterrolebinding", "standin:nodes", *role, check=False)
+        view = json.loads(kubectl("config", "view", "--raw", "-o", "json"))
+        cluster = {**view["clusters"][0]["cluster"], "server": "https://127.0.0.1:6443"}
+        write(ETC / "k3s.yaml", kubeconfig(cluster, view["users"][0]["user"]))
 
     def credentials(self) -> None:
         TLS.mkdir(parents=True, exist_ok=True)
         server, agent = (self.token(option).rpartition(":")[2] for option in ("token-file", "agent-token-file"))
         hashed = hashlib.sha256(agent.encode()).hexdigest()
-        names = ["127.0.0.1", "localhost", self.ip, self.name, *listed(self.config.get("tls-san"))]
         write(SERVER / "kubeadm.yaml", json.dumps({
             "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "certificatesDir": str(TLS),
-            "kubernetesVersion": "v1.36.3", "imageRepository": REGISTRY, "apiServer": {"certSANs": names},
+            "kubernetesVersion": "v1.36.3", "imageRepository": REGISTRY,
+            "apiServer": {"certSANs": ["127.0.0.1", "localhost", self.ip, *listed(self.config.get("tls-san"))]},
             "networking": {"podSubnet": self.pods, "serviceSubnet": self.services},
         }) + "\n---\n" + json.dumps({
             "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration",
             "bootstrapTokens": [{"token": f"{hashed[:6]}.{hashed[6:22]}", "ttl": "0s"}],
             "localAPIEndpoint": {"advertiseAddress": self.ip}, "nodeRegistration": {"name": self.name},
         }))  # fmt: skip
-        for name in ("apiserver.crt", "apiserver.key"):
-            (TLS / name).unlink(missing_ok=True)
+        (TLS / "apiserver.crt").unlink(missing_ok=True)  # other names may be wanted
+        (TLS / "apiserver.key").unlink(missing_ok=True)
         kubeadm("init", "phase", "certs", "all", config=SERVER / "kubeadm.yaml")
         kubeadm("init", "phase", "kubeconfig", "all", "--kubeconfig-dir", str(CRED), config=SERVER / "kubeadm.yaml")
         prefix = f"K10{hashlib.sha256((TLS / 'ca.crt').read_bytes()).hexdigest()}::"
         write(SERVER / "token", f"{prefix}server:{server}\n")
         write(SERVER / "agent-token", f"{prefix}node:{agent}\n")
 
-    def admin(self) -> str:
-        view = json.loads(kubectl("config", "view", "--raw", "-o", "json"))
-        cluster = {**view["clusters"][0]["cluster"], "server": "https://127.0.0.1:6443"}
-        return kubeconfig(cluster, view["users"][0]["user"])
-
     def tick(self) -> None:
         """ServiceLB, in small: a Service of type LoadBalancer gets the addresses of the nodes."""
         self.route(ADMIN)
-        marked = "standin/external-ip"
-        wanted = [{"ip": node["metadata"]["annotations"].get(marked) or internal(node)} for node in items("nodes")]
+        wanted = [{"ip": internal(node)} for node in items("nodes")]
         for item in items("services", "-A") if "servicelb" not in listed(self.config.get("disable")) else []:
             have = [{"ip": each.get("ip")} for each in item["status"].get("loadBalancer", {}).get("ingress", [])]
             if item["spec"]["type"] == "LoadBalancer" and have != wanted:
                 patch = json.dumps({"status": {"loadBalancer": {"ingress": wanted}}})
-                name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
-                kubectl("patch", "service", name, f"--namespace={namespace}", "--type=merge", "--subresource=status",
-                        "-p", patch, check=False)  # fmt: skip
+                where = (item["metadata"]["name"], f"--namespace={item['metadata']['namespace']}")
+                kubectl("patch", "service", *where, "--type=merge", "--subresource=status", "-p", patch, check=False)
 
 
 class Agent(Node):
     def begin(self) -> None:
         own, bootstrap, ca = AGENT / "kubelet.kubeconfig", AGENT / "bootstrap.kubeconfig", AGENT / "ca.crt"
         prefix, _separator, password = self.token("token-file").rpartition("::")
-        insecure = ssl._create_unverified_context()
         url = f"{self.config['server']}/api/v1/namespaces/kube-public/configmaps/cluster-info"
         try:
-            with urllib.request.urlopen(url, context=insecure, timeout=20) as answer:
+            with urllib.request.urlopen(url, context=ssl._create_unverified_context(), timeout=20) as answer:
                 data = json.load(answer)["data"]
         except OSError as error:
             fatal(f"the server doesn't answer: {error}")
-        line = next(line for line in data["kubeconfig"].splitlines() if "certificate-authority-data" in line)
-        pem = b64decode(line.split(":")[1].strip())
+        pem = b64decode(data["kubeconfig"].partition("certificate-authority-data:")[2].split()[0])
         if prefix != f"K10{hashlib.sha256(pem).hexdigest()}":
             fatal("the token isn't this cluster's: its CA hash differs")
         write(ca, pem.decode())
@@ -322,7 +271,6 @@ class Agent(Node):
         hashed = hashlib.sha256(password.rpartition(":")[2].encode()).hexdigest()
         cluster = {"server": self.config["server"], "certificate-authority-data": b64encode(pem).decode()}
         write(bootstrap, kubeconfig(cluster, {"token": f"{hashed[:6]}.{hashed[6:22]}"}))
-        self.start_runtime()
         self.start_node(own, ca, f"--bootstrap-kubeconfig={bootstrap}")
 
     def tick(self) -> None:
@@ -330,19 +278,17 @@ class Agent(Node):
 
 
 def main(words: list[str]) -> None:
-    if words[:1] in (["--version"], ["-v"]):
+    if words == ["--version"]:
         print(f"k3s version {VERSION} (stand-in)\ngo version none: this is not K3s")
     elif words[:1] == ["kubectl"]:
         os.execv(PROGRAMS / "kubectl", ["kubectl", f"--kubeconfig={ETC}/k3s.yaml", *words[1:]])
-    elif words[:1] == ["ctr"]:
-        os.execv(PROGRAMS / "ctr", ["ctr", "--address", str(SOCKET), "--namespace", "k8s.io", *words[1:]])
     elif words == ["certificate", "rotate"]:
         for path in (*TLS.glob("*.crt"), *TLS.glob("*.key"), *CRED.glob("*.conf"), *(AGENT / "pki").glob("*")):
             if path.name not in ("ca.crt", "ca.key", "sa.key", "front-proxy-ca.crt", "front-proxy-ca.key"):
                 path.unlink()
-    elif words[:1] in (["server"], ["agent"]):
+    elif words in (["server"], ["agent"]):
         print(f"stand-in for K3s {VERSION}: this is not K3s", flush=True)
-        if FAULT == "start":
+        if FAULT:
             fatal("this release can't start, as the lab wanted")
         os.umask(0o077)
         (Server() if words[0] == "server" else Agent()).live()
