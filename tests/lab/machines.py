@@ -68,6 +68,9 @@ class Machines:
         )
 
     def _let_in(self, name: str) -> None:
+        # systemd's own word for itself comes as soon as it can be talked to.
+        running = "systemctl is-system-running || true"
+        wait_until(lambda: self.sh(name, running).strip() not in ("", "offline"), "systemd")
         public = self.key.with_suffix(".pub").read_text()
         for user in USERS:
             file = f"/home/{user}/.ssh/authorized_keys"

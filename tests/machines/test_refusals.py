@@ -18,7 +18,7 @@ from tests.machines.conftest import MACHINE, Bench
 def row(played: Played, bench: Bench) -> dict[str, str]:
     """The site's row of the run's report."""
     assert played.rc != 0, played.output[-2000:]
-    rows = json.loads((bench.lab.state / "reports/run.json").read_text())["sites"]
+    rows = json.loads((bench.lab.state / "reports/run.json").read_text())["results"]
     return next(row for row in rows if row["site"] == "cove")
 
 
