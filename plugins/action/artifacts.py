@@ -26,6 +26,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "state_dir": {"type": "path", "required": True},
     "bin_dir": {"type": "path"},
     "components": {"type": "str", "choices": ["all", "host-only"], "default": "all"},
+    "archives": {"type": "bool", "default": False},
     "cache_dir": {"type": "path"},
     "jobs": {"type": "int", "default": 0},
 }
@@ -70,6 +71,7 @@ def _perform(options: dict[str, Any], *, check: bool) -> Result:
         istio_version=options["istio_version"],
         bin_dir=Path(options["bin_dir"]) if options["bin_dir"] else None,
         host_only=options["components"] == "host-only",
+        archives=options["archives"],
         jobs=options["jobs"],
     )
     if options["state"] == "absent":

@@ -55,6 +55,10 @@ options:
     type: str
     choices: [all, host-only]
     default: all
+  archives:
+    description: Whether the mesh's images are wanted as files too, for K3s machines; V(build) only.
+    type: bool
+    default: false
   cache_dir:
     description: The cache. Without it C($EDGE_MESH_CACHE), or C(edge-mesh) in the user's cache directory.
     type: path
@@ -137,6 +141,10 @@ facts:
       description: Where kubeadm finds the control plane's images.
       type: str
       sample: edge-mesh.local/kubernetes
+    image_archives:
+      description: With O(archives=true) and source V(build), archives of images by the names that machines give them.
+      type: dict
+      sample: {}
     istio_env:
       description: Environment that istiod needs with these artifacts.
       type: dict

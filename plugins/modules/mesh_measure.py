@@ -120,7 +120,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._measure import survey, wire
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
 
 ARGUMENTS = {
@@ -181,9 +181,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(False, {"machine": survey.machine(), "figures": [figure.as_dict() for figure in figures]})
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

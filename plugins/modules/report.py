@@ -40,7 +40,8 @@ options:
     type: list
     elements: dict
   results:
-    description: What became of each site. One of O(records), O(results), O(sites), O(slices) and O(figures) is required.
+    description:
+      - What became of each site. One of O(records), O(results), O(sites), O(slices) and O(figures) is required.
     type: list
     elements: dict
     suboptions:

@@ -179,7 +179,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._checks import is_health
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify import fetching, routes
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
 from ansible_collections.edge.mesh.plugins.module_utils._verify.traffic import Caller
@@ -286,9 +286,12 @@ def _shares(given: Any, of: str) -> dict[str, float]:
         raise MeshError(f"the shares of {of} can't be used", why="they must map names to percentages") from error
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

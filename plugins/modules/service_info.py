@@ -73,7 +73,7 @@ from contextlib import AbstractContextManager
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify import services
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
 
@@ -108,9 +108,12 @@ def handle(call: Call) -> Outcome:
     return Outcome(False, {"sites": services.find(places, params["hosts"], connect, params["timeout"])})
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ from typing import Any
 from ansible_collections.edge.mesh.plugins.module_utils._checks import is_healthy
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._verify import hosts, marking
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
 from ansible_collections.edge.mesh.plugins.module_utils._wan import objects
@@ -186,9 +186,12 @@ def _marks(params: Mapping[str, Any]) -> tuple[marking.Mark, ...]:
     return tuple(marking.Mark(**mark) for mark in objects.marks(site))
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Outcome, run
+from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
 from ansible_collections.edge.mesh.plugins.module_utils._wan import plan
 from ansible_collections.edge.mesh.plugins.module_utils._wan.model import Link
 from ansible_collections.edge.mesh.plugins.module_utils._wan.node import Live, Node, Seen
@@ -352,9 +352,12 @@ def _shown(files: Mapping[str, str]) -> str:
     )
 
 
+MODULE = Module(ARGUMENTS, handle)
+
+
 def main() -> None:
     """Entry point."""
-    run(ARGUMENTS, handle)
+    run(MODULE)
 
 
 if __name__ == "__main__":

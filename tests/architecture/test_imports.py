@@ -17,6 +17,7 @@ FOUNDATION = {"_checks", "_errors", "_files"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in FOUNDATION},
     "_module": set(),
+    "_k3s": set(),  # runs on machines that have nothing but Python
     "_k8s": set(),
     "_pki": set(),
     "_site": {"_k8s"},

@@ -89,3 +89,15 @@ def test_a_role_knows_no_inventory_group_and_uses_no_shell(role: str) -> None:
 def test_a_role_explains_itself(role: str) -> None:
     readme = text(Path("roles", role, "README.md"))
     assert len(readme.split()) > 40
+
+
+def test_the_settings_of_k3s_are_those_of_the_inventorys_schema() -> None:
+    options = specs("site_cluster")["main"]["options"]["site_cluster_k3s"]["options"]
+    schema = load(Path("plugins/plugin_utils/inventory/schema.yml"))["variables"]
+    prefix = "edge_mesh_k3s_"
+    wanted = {name.removeprefix(prefix): entry for name, entry in schema.items() if name.startswith(prefix)}
+    wanted = {name: entry for name, entry in wanted.items() if entry["scope"] == "site"}
+    assert options.keys() == wanted.keys()
+    for name, entry in wanted.items():
+        assert options[name]["type"] == entry["type"], name
+        assert options[name].get("default") == entry["default"], name

@@ -20,12 +20,16 @@ from tests.integration.site import Answer, Site
 # Where the contract of a module is tested, and why not here.
 HERE = {"manifests", "mesh_ca", "remote_secret", "site_remnants"}
 READ_ONLY = {
-    "mesh_ca_info", "mesh_measure", "mesh_traffic", "remote_secret_info", "route_checks", "service_info", "site_checks",
-    "site_cluster_info", "sites", "wan_info", "xds_health",
+    "k3s_machine_info", "mesh_ca_info", "mesh_measure", "mesh_traffic", "remote_secret_info", "route_checks",
+    "service_info", "site_checks", "site_cluster_info", "sites", "wan_info", "xds_health",
 }  # fmt: skip
 ELSEWHERE = {
     # makes containers: check mode, creation, a second run and removal are steps of the lab
     "kind_cluster": ("tests/lab/test_main_job.py", "tests/unit/plugins/module_utils/_kind/test_cluster.py"),
+    # the controller's own files, by a server on loopback
+    "k3s_release": ("tests/unit/plugins/plugin_utils/k3s/test_release.py",),
+    # empties the machine that it runs on: a machine laid out by a test, and the machines of a scenario
+    "k3s_removed": ("tests/unit/plugins/module_utils/_k3s/test_removal.py", "extensions/molecule/k3s/destroy.yml"),
     # builds for minutes or loads releases: the steps run with a catalogue of small components
     "artifacts": ("tests/unit/plugins/plugin_utils/artifacts/test_service.py",),
     # the controller's own files; changed, again, check mode and what is refused

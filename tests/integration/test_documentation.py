@@ -34,6 +34,9 @@ RUN = {
 # Examples that can't be run here, and where the module's answer is compared instead.
 ELSEWHERE = {
     "artifacts": "builds for minutes; the lab's first task is its first example",
+    "k3s_machine_info": "reads the machine it runs on; compared in tests/unit/plugins/module_utils/_k3s",
+    "k3s_release": "fetches a release of K3s; compared in tests/unit/plugins/plugin_utils/k3s",
+    "k3s_removed": "empties the machine it runs on; the scenario k3s runs it by its role",
     "kind_cluster": "makes containers; the lab runs it by its role",
     "remote_secret": "a primary can't reach loopback, and the examples name no proxy; test_remote_secret_answers below",
     "wan_node": "changes the kernel of the machine that it runs on; tests/unit/plugins/modules/test_wan_node.py",

@@ -121,7 +121,7 @@ class Mesh:
             "pages": {"shares": everywhere, "users": [user]},
             "splits": [{"host": "stock", "url": "http://stock.sample:5000/hello", "shares": shares}],
         }  # fmt: skip
-        checks: list[dict[str, Any]] = _called(route_checks, route_checks.ARGUMENTS, options)["checks"]
+        checks: list[dict[str, Any]] = called(route_checks, route_checks.ARGUMENTS, options)["checks"]
         return checks
 
     def _kubeconfig(self, site: str) -> dict[str, str]:

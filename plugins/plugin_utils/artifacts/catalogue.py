@@ -18,10 +18,12 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.gobuild import
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.pins import BUILD, ISTIO_COMMIT
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.wheel import wheel_file
 
-__all__ = ["HOST_TOOLS", "NODE_IMAGE", "components", "programs"]
+__all__ = ["HOST_TOOLS", "MESH_IMAGES", "NODE_IMAGE", "components", "programs"]
 
 # What a person and the roles call on the controller.
 HOST_TOOLS = ("kubectl", "istioctl", "kind")
+# What a mesh runs in clusters whose nodes we don't make.
+MESH_IMAGES = ("image-helloworld", "image-pilot", "image-proxyv2", "image-sleep")
 # The one image that holds all others.
 NODE_IMAGE = "node-image"
 

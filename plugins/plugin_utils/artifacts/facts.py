@@ -38,6 +38,7 @@ def build_facts(pins: BuildPins, binaries: Mapping[str, str], missing: list[str]
         # A stock Envoy doesn't know Istio's own filters, so istiod must not ask for them.
         "istio_env": {"PILOT_ENABLE_ALPN_FILTER": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false"},
         "istio_values": {"telemetry": {"enabled": False}},
+        "image_archives": {},
         "missing": missing,
     }
 
@@ -67,5 +68,6 @@ def upstream_facts(
         "kubernetes_image_repository": pins.kubernetes_images,
         "istio_env": {},
         "istio_values": {},
+        "image_archives": {},
         "missing": missing,
     }

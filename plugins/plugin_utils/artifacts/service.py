@@ -22,6 +22,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.engine import 
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.facts import build_facts, upstream_facts
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.fetch import Fetcher, reachable
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.gobuild import go_version, required_go
+from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.images import ARCHIVE
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.lockfile import NAME, LockFile
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.pins import BUILD, UPSTREAM, UpstreamPins
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.progress import Reporter
@@ -50,6 +51,7 @@ class Request:
     istio_version: str = ""
     bin_dir: Path | None = None
     host_only: bool = False
+    archives: bool = False  # the mesh's images as files too, for machines that get them over SSH
     jobs: int = 0  # 0: as many as the machine bears
 
 
@@ -193,6 +195,8 @@ class Service:
             jobs=request.jobs or default_jobs(),
         )
         targets = [*catalogue.HOST_TOOLS, *([] if request.host_only else [catalogue.NODE_IMAGE])]
+        archives = catalogue.MESH_IMAGES if request.archives else ()
+        targets += archives
         steps = engine.plan(targets, lenient=check)
         result.todo = [step.component.name for step in steps]
         missing = [name for name in targets if name in result.todo]
@@ -205,6 +209,10 @@ class Service:
                 self.cache.used(name, engine.keys[name])
         binaries = {name: str(engine.path(name, name)) for name in catalogue.HOST_TOOLS}
         result.facts = build_facts(BUILD, binaries, missing)
+        found = {name: engine.path(name, ARCHIVE) for name in archives if name not in missing}
+        result.facts["image_archives"] = {
+            f"edge-mesh-{name.removeprefix('image-')}.tar": str(path) for name, path in found.items()
+        }
         return toolchain
 
     def _toolchain(self, lock: LockFile) -> tuple[str, MeshError | None]:

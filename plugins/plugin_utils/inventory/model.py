@@ -20,6 +20,7 @@ import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.machines import machines_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import read_traffic
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.wan import arrange
@@ -32,6 +33,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
 _HELLOWORLD = "sample_apps_helloworld_version"
+_K3S = "edge_mesh_k3s_"
 _LONGEST_NAME = 63
 
 
@@ -149,6 +151,8 @@ def _check_value(name: str, value: Any, entry: Mapping[str, Any]) -> str | None:
         return f"{name} is {value!r}; it must be a whole number"
     if entry["type"] == "list" and not isinstance(value, list):
         return f"{name} must be a list, not {type(value).__name__}"
+    if entry["type"] == "dict" and not isinstance(value, Mapping):
+        return f"{name} must be a dictionary, not {type(value).__name__}"
     return None
 
 
@@ -158,7 +162,7 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "bool" and not isinstance(value, bool):
         return _BOOLEANS.get(str(value).lower(), False)
-    if entry["type"] == "int":
+    if entry["type"] == "int" and value is not None:
         return int(value) if _INTEGER.fullmatch(str(value)) else entry["default"]
     if entry["type"] == "path" and value is not None:
         return str(Path(str(value)).expanduser())
@@ -173,7 +177,7 @@ def _mesh_values(
     """The values of scope `mesh` and `run`: they must be the same at every host."""
     mesh: dict[str, Any] = {}
     for name, entry in schema.items():
-        if entry["scope"] == "site" or entry.get("secret"):
+        if entry["scope"] in ("site", "host") or entry.get("secret"):
             continue
         seen: list[tuple[str, Any]] = []
         for host in hosts:
@@ -219,14 +223,22 @@ def _site(
     if not _LABEL.fullmatch(name):
         problems.append(Problem(name, "the site's name is not a DNS-1123 label (lower case letters, digits and -)"))
     site: dict[str, Any] = {"name": name, "role": role, "group": group, "hosts": hosts, "host": hosts[0]}
+    site |= {"k3s": {}, "machines": []}
     for variable, entry in schema.items():
-        if entry["scope"] != "site" or variable == "edge_mesh_site":
+        if entry["scope"] != "site" or entry.get("secret") or variable == "edge_mesh_site":
             continue
         value = _value(variables, variable, schema)
         wrong = _check_value(variable, value, entry)
         if wrong:
             problems.append(Problem(name, wrong))
-        site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
+        if variable.startswith(_K3S):
+            site["k3s"][variable.removeprefix(_K3S)] = _cast(value, entry)
+        else:
+            site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
+    if site["provider"] == "k3s":
+        if site["k3s"]["tunnel_port"] is not None and site["k3s"]["controller_api"] is None:
+            site["k3s"]["controller_api"] = f"https://127.0.0.1:{site['k3s']['tunnel_port']}"
+        site["machines"] = machines_of(site, inventory.hostvars, schema, problems)
     site["network"] = site["network"] or f"net-{name}"
     site["injection_path"] = injection_path(name, site["network"])
     if site["kubeconfig"] is None:
@@ -259,11 +271,16 @@ def _check_hosts(
 
 def _check_clusters(sites: Mapping[str, dict[str, Any]], mesh: Mapping[str, Any], problems: list[Problem]) -> None:
     clusters: dict[tuple[str, str | None], str] = {}
+    ports: dict[int, str] = {}
     for name, site in sites.items():
         cluster = (site["kubeconfig"], site["context"])
         if cluster in clusters:
             problems.append(Problem(name, f"its cluster is {clusters[cluster]}'s too: both use {site['kubeconfig']}"))
         clusters.setdefault(cluster, name)
+        port = site["k3s"].get("tunnel_port")
+        if port is not None and ports.setdefault(port, name) != name:
+            message = f"edge_mesh_k3s_tunnel_port {port} is {ports[port]}'s too; give each site its own"
+            problems.append(Problem(name, message))
         node = f"{mesh['id']}-{name}-control-plane"
         if site["provider"] == "kind" and len(node) > _LONGEST_NAME:
             message = f"its node would be called {node}, over {_LONGEST_NAME} characters; shorten the site's name"

@@ -194,7 +194,7 @@ def test_a_shared_network_is_allowed_on_request() -> None:
 def test_every_variable_of_the_schema_is_described() -> None:
     for name, entry in load_schema().items():
         assert name.startswith("edge_mesh_")
-        assert entry["scope"] in ("mesh", "site", "run")
+        assert entry["scope"] in ("mesh", "site", "host", "run")
         assert entry["description"].endswith(".")
         assert "default" in entry
 

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run says of a machine that can't become a site's cluster, before it touches it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.lab.lab import Played, wait_until
+from tests.machines.conftest import MACHINE, Bench
+
+
+def row(played: Played, bench: Bench) -> dict[str, str]:
+    """The site's row of the run's report."""
+    assert played.rc != 0, played.output[-2000:]
+    rows = json.loads((bench.lab.state / "reports/run.json").read_text())["results"]
+    return next(row for row in rows if row["site"] == "cove")
+
+
+def test_a_wrong_key_leaves_the_site_out_and_says_whose_answer_is_missing(bench: Bench, tmp_path: Path) -> None:
+    other = tmp_path / "key"
+    other.write_text("no key\n")
+    other.chmod(0o600)
+    found = row(bench.play(connection={"ansible_ssh_private_key_file": str(other)}), bench)
+    assert found["result"] == "unreachable"
+    assert MACHINE in found["reason"]
+    assert "ansible_user and the key" in found["reason"]
+    assert bench.bare()
+
+
+def test_a_user_without_sudo_is_refused_with_what_to_do(bench: Bench) -> None:
+    found = row(bench.play(connection={"ansible_user": "guest"}), bench)
+    assert found["result"] == "failed"
+    assert "ansible_become_password" in found["reason"]
+    assert bench.bare()
+
+
+@pytest.fixture
+def spoiled(bench: Bench) -> Bench:
+    """The machine with its clock ten minutes ahead, as its Python sees it, and somebody on the API's port."""
+    ahead = "import time\n_now = time.time\ntime.time = lambda: _now() + 600\n"
+    place = "/usr/lib/python3/dist-packages/sitecustomize.py"
+    bench.sh(f"cat > {place} <<'END'\n{ahead}END")
+    bench.sh("nohup python3 -m http.server 6443 >/dev/null 2>&1 & echo $! > /tmp/listener")
+    wait_until(lambda: ":192B " in bench.sh("cat /proc/net/tcp"), "a listener", 20)
+    yield bench
+    bench.sh(f"rm {place}; kill $(cat /tmp/listener)")
+
+
+def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_touched(spoiled: Bench) -> None:
+    found = row(spoiled.play(min_memory_server=10**6), spoiled)
+    assert found["result"] == "failed"
+    for words in ("a server needs 1000000", "port 6443 is taken by python3", "s ahead of the controller's", "NTP"):
+        assert words in found["reason"], found["reason"]
+    assert spoiled.bare()
+
+
+def test_check_mode_on_a_clean_machine_names_the_work_and_touches_nothing(bench: Bench) -> None:
+    played = bench.play("--check", "--diff")
+    assert "install K3s v1.36.3+k3s1" in played.output
+    assert "write /etc/rancher/k3s/config.yaml" in played.output
+    assert bench.bare()
