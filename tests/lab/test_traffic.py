@@ -25,6 +25,8 @@ from tests.lab.lab import EDGES, NAMES, PRIMARY, VENV, Lab, Played, node, wait_u
 
 HOME, AWAY = EDGES  # the edge that has an instance of stock, and the one that hasn't
 STOCK = "http://stock.sample:5000/hello"
+_PROCESS = "process"
+_LONGEST = 900  # seconds that calls go on at most
 _ROW = re.compile(
     r'data-app="(\w+)" data-version="(\w+)" data-site="([-\w]+)" data-pod="([-\w]+)" data-request="([-\w]*)"'
 )
@@ -107,8 +109,11 @@ class Calls:
     """Steady calls of stock from a site; a context manager, whose answers can be read at any time."""
 
     def __init__(self, lab: Lab, site: str) -> None:
+        self._lab, self._site = lab, site
+        # bounded, and it says its process: nobody ends it when the stream to it does
         script = (
-            "while true; do t=$(date +%s.%N);"
+            f'echo "{_PROCESS} $$"; end=$(( $(date +%s) + {_LONGEST} ));'
+            ' while [ "$(date +%s)" -lt "$end" ]; do t=$(date +%s.%N);'
             f' echo "$t $(curl -s --max-time 20 -w "%{{http_code}}" {STOCK} | tr "\\n" " ")"; sleep 0.05; done'
         )
         self._command = [
@@ -125,11 +130,15 @@ class Calls:
     def __exit__(self, *_error: object) -> None:
         self._process.kill()
         self._process.wait()
+        for line in self._path.read_text(encoding="utf-8").splitlines():
+            if line.startswith(_PROCESS):
+                called(self._lab, self._site, f"kill {line.split()[1]} || true")
 
     def answers(self) -> list[Answer]:
         """The calls that have ended."""
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        words = [line.split(" ", 1) for line in lines if line.endswith("\n") and line.count(" ")]
+        ended = [line for line in lines if line.endswith("\n") and not line.startswith(_PROCESS)]
+        words = [line.split(" ", 1) for line in ended]
         return [Answer(float(at), _site_of(rest)) for at, rest in words]
 
     def since(self, at: float) -> list[Answer]:
