@@ -87,6 +87,14 @@ def on(lab: Lab, caller: str, peer: str, user: str) -> dict[str, int]:
     return found
 
 
+def leads(lab: Lab, user: str) -> str:
+    """The link that a few calls take right now: new routes need a moment until every proxy has them."""
+    with counting(EDGE, lab.address(PRIMARY)):
+        call(lab, EDGE, PRIMARY, user, 2)
+        found = counted(EDGE)
+    return "link" if found["out_link"] > found["out_default"] else "default"
+
+
 def used(found: dict[str, int]) -> str:
     """The one link that the calls took, in both directions."""
     own, other = ("link", "default") if found["out_link"] > found["out_default"] else ("default", "link")
@@ -155,12 +163,14 @@ def answered(lab: Lab) -> bool:
 
 def test_a_changed_rule_moves_its_traffic_and_no_other(ground: Ground, marked: Association) -> None:
     bring(marked, rule("minion"))
+    wait_until(lambda: leads(ground.lab, "minion") == "link", "the other user gets the link", 20)
     users = {user: used(on(ground.lab, EDGE, PRIMARY, user)) for user in ("boss", "minion", "nobody")}
     assert users == {"boss": "default", "minion": "link", "nobody": "default"}
 
 
 def test_a_rule_that_is_removed_restores_the_default(ground: Ground, marked: Association) -> None:
     bring(marked)
+    wait_until(lambda: leads(ground.lab, "boss") == "default", "the user has no link any more", 20)
     found = on(ground.lab, EDGE, PRIMARY, "boss")
     assert used(found) == "default"
     assert found["ef_out_default"] == 0
