@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,16 @@ def test_a_user_without_sudo_is_refused_with_what_to_do(bench: Bench) -> None:
 
 
 @pytest.fixture
-def spoiled(bench: Bench) -> Bench:
+def spoiled(bench: Bench) -> Iterator[Bench]:
     """The machine with its clock ten minutes ahead, as its Python sees it, and somebody on the API's port."""
     place = "/usr/lib/python3/dist-packages/ahead.pth"
     bench.sh(f"echo 'import time; time.time = lambda now=time.time: now() + 600' > {place}")
     bench.sh("nohup python3 -m http.server 6443 >/dev/null 2>&1 & echo $! > /tmp/listener")
-    wait_until(lambda: ":192B " in bench.sh("cat /proc/net/tcp"), "a listener", 20)
-    yield bench
-    bench.sh(f"rm {place}; kill $(cat /tmp/listener)")
+    try:
+        wait_until(lambda: ":192B " in bench.sh("cat /proc/net/tcp"), "a listener")
+        yield bench
+    finally:
+        bench.sh(f"rm {place}; kill $(cat /tmp/listener)")
 
 
 def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_touched(spoiled: Bench) -> None:
