@@ -38,6 +38,7 @@ FACTS = {
     "istio_env",
     "istio_values",
     "missing",
+    "image_archives",
 }
 
 
