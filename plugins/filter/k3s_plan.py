@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -60,7 +61,7 @@ def k3s_plan(results: Sequence[Mapping[str, Any]], site: Mapping[str, Any]) -> d
     if site.get("renew_before"):
         end = datetime.now(UTC) + parse_duration(site["renew_before"], "renew_before")
         wanted["renew_until"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return plan(site_of(wanted), looked_of(results))
+    return plan(site_of(wanted), looked_of(results, time.time()))
 
 
 class FilterModule:

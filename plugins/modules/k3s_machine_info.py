@@ -54,7 +54,11 @@ machine:
       description: What is free where K3s keeps its data and its program.
       type: dict
       sample: {"/var/lib/rancher/k3s": 20480, "/usr/local/bin/k3s": 20480}
-    clock_offset: {description: Seconds that its clock is ahead of the controller's., type: float, sample: 0.4}
+    clock_offset:
+      description: Seconds that its clock is ahead of O(controller_time); the way of the call is among them.
+      type: float
+      sample: 0.4
+    asked_at: {description: The controller's clock as it was given., type: float, sample: 1764100000.0}
     cgroup_version: {description: Version of the cgroups., type: int, sample: 2}
     cgroup_controllers: {description: Those that are there., type: list, elements: str, sample: [cpu, memory, pids]}
     modules_missing: {description: Kernel modules that can't be had., type: list, elements: str, sample: []}

@@ -34,7 +34,7 @@ class Bench:
         """Play site.yml with these settings of K3s (without their prefix) and connection variables."""
         options = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o IdentitiesOnly=yes"
         host = {
-            "ansible_host": self.machines.address(MACHINE), "ansible_user": "site", "ansible_ssh_timeout": 5,
+            "ansible_host": self.machines.address(MACHINE), "ansible_user": "site", "ansible_ssh_timeout": 30,
             "ansible_ssh_private_key_file": str(self.machines.key),
             "ansible_ssh_common_args": options,
             **(connection or {}),

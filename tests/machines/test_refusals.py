@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,15 +42,16 @@ def test_a_user_without_sudo_is_refused_with_what_to_do(bench: Bench) -> None:
 
 
 @pytest.fixture
-def spoiled(bench: Bench) -> Bench:
+def spoiled(bench: Bench) -> Iterator[Bench]:
     """The machine with its clock ten minutes ahead, as its Python sees it, and somebody on the API's port."""
-    ahead = "import time\n_now = time.time\ntime.time = lambda: _now() + 600\n"
-    place = "/usr/lib/python3/dist-packages/sitecustomize.py"
-    bench.sh(f"cat > {place} <<'END'\n{ahead}END")
+    place = "/usr/lib/python3/dist-packages/ahead.pth"
+    bench.sh(f"echo 'import time; time.time = lambda now=time.time: now() + 600' > {place}")
     bench.sh("nohup python3 -m http.server 6443 >/dev/null 2>&1 & echo $! > /tmp/listener")
-    wait_until(lambda: ":192B " in bench.sh("cat /proc/net/tcp"), "a listener", 20)
-    yield bench
-    bench.sh(f"rm {place}; kill $(cat /tmp/listener)")
+    try:
+        wait_until(lambda: ":192B " in bench.sh("cat /proc/net/tcp"), "a listener")
+        yield bench
+    finally:
+        bench.sh(f"rm {place}; kill $(cat /tmp/listener)")
 
 
 def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_touched(spoiled: Bench) -> None:
@@ -62,6 +64,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_touched(spoiled
 
 def test_check_mode_on_a_clean_machine_names_the_work_and_touches_nothing(bench: Bench) -> None:
     played = bench.play("--check", "--diff")
-    assert "install K3s v1.36.3+k3s1" in played.output
-    assert "write /etc/rancher/k3s/config.yaml" in played.output
+    said = " ".join(played.output.split())
+    assert "install K3s v1.36.3+k3s1" in said
+    assert "write /etc/rancher/k3s/config.yaml" in said
     assert bench.bare()

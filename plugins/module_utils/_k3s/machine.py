@@ -55,6 +55,7 @@ class Machine:
             "memory_mib": self.memory(),
             "disk_free_mib": {place: self.free(place) for place in (paths.DATA, paths.BINARY)},
             "clock_offset": round(offset, 1),
+            "asked_at": controller_time,
             "cgroup_version": 2 if self.there("sys/fs/cgroup/cgroup.controllers") else 1,
             "cgroup_controllers": self.controllers(),
             "modules_missing": [name for name in _MODULES if not self.has_module(name)],

@@ -20,7 +20,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._wan import ruleset
 
 __all__ = ["Live", "Node", "Seen"]
 
-_SECONDS = 60
+_SECONDS = 120
 _TIMED_OUT = 124
 _PROGRAMS = ("ip", "nft", "systemctl", "unshare")
 _ABSENT = ("no such container", "is not running", "is paused")

@@ -100,12 +100,18 @@ def site_of(given: Mapping[str, Any]) -> Site:
     )  # fmt: skip
 
 
-def looked_of(results: Sequence[Mapping[str, Any]]) -> dict[str, Looked]:
-    """Host -> what came of looking at it; ``results`` are those of a looped task, the host as ``item``."""
+def looked_of(results: Sequence[Mapping[str, Any]], now: float) -> dict[str, Looked]:
+    """Host -> what came of looking at it; ``results`` are those of a looped task, the host as ``item``.
+
+    ``now`` is the controller's clock in seconds since 1970: what passed since a machine was asked is its
+    ``clock_slack``, by which its clock may seem to be ahead.
+    """
     found = {}
     for result in results:
         host = str(result["item"])
         facts = result.get("machine")
+        if facts is not None:
+            facts = {**facts, "clock_slack": max(0.0, now - facts["asked_at"])}
         why = str(result.get("msg") or result.get("module_stderr") or "") if facts is None else ""
         found[host] = Looked(host, facts, " ".join(why.split()), bool(result.get("unreachable")))
     return found

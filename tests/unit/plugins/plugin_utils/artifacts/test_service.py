@@ -39,6 +39,7 @@ FACTS = {
     "istio_env",
     "istio_values",
     "missing",
+    "image_archives",
 }
 
 

@@ -44,7 +44,8 @@ def clean(number: int = 1, **changes: Any) -> dict[str, Any]:
     """The facts of a machine without K3s."""
     facts = {
         "architecture": "x86_64", "hostname": f"machine-{number}", "address": f"192.0.2.{number}", "memory_mib": 4000,
-        "disk_free_mib": {paths.DATA: 9000, paths.BINARY: 9000}, "clock_offset": 0.5, "cgroup_version": 2,
+        "disk_free_mib": {paths.DATA: 9000, paths.BINARY: 9000}, "clock_offset": 0.5, "clock_slack": 1.0,
+        "cgroup_version": 2,
         "cgroup_controllers": ["cpu", "cpuset", "memory", "pids"], "modules_missing": [], "swap": False,
         "selinux": "off",
         "apparmor_without_parser": False, "firewall": [], "systemd": True, "ports_taken": {},

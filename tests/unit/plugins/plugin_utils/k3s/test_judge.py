@@ -73,6 +73,13 @@ def test_cgroup_v1_is_fine_for_an_older_kubelet_or_where_it_was_told() -> None:
     assert findings(sites.clean(cgroup_version=1), kubelet_args=["fail-cgroupv1=false"]) == []
 
 
+@pytest.mark.parametrize(("offset", "slack", "wrong"), [
+    (600.0, 3.0, True), (-600.0, 3.0, True), (45.0, 20.0, False), (45.0, 10.0, True), (-29.0, 0.0, False),
+])  # fmt: skip
+def test_a_slow_way_to_a_machine_is_not_taken_for_its_clock(offset: float, slack: float, wrong: bool) -> None:
+    assert bool(findings(sites.clean(clock_offset=offset, clock_slack=slack))) is wrong
+
+
 def test_k3s_itself_may_hold_its_ports_and_its_disk() -> None:
     wanted = sites.site(("one", "server"))
     facts = sites.installed(wanted, "one", 1)
