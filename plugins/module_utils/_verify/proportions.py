@@ -100,7 +100,7 @@ def split(
     failed = [error for error in errors if error]
     evidence: dict[str, Any] = {"requests": len(every), "failed_requests": len(failed), "expected": dict(expected)}
     evidence["answered_by"] = dict(sorted(counts.items()))
-    evidence["seen"] = f"{_listed(counts)} of {len(every)}"
+    evidence["seen"] = f"{_listed(counts) or 'none'} of {len(every)}"
     wrong = off(counts, expected, tolerance)
     if failed:
         evidence["seen"] += f"; {len(failed)} failed: {Counter(failed).most_common(1)[0][0]}"
