@@ -41,7 +41,7 @@ ORDER = (
 )
 
 # What CI has no room for: `make test-all` runs these files on a mesh of their own (-m deep), and nothing else there.
-DEEP = frozenset({"test_workers", "test_state_backup", "test_fault_table", "test_links"})
+DEEP = frozenset({"test_workers", "test_state_backup", "test_fault_table", "test_links", "test_wan_machine"})
 
 SPOTS = (
     Spot("artifacts", "start", "Get what the run needs", "Bring the artifacts"),
