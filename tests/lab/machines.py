@@ -111,7 +111,7 @@ class Machines:
         return sorted(name for name in names if name != "router")
 
     def write_inventory(self, group: str, *names: str) -> None:
-        """``hosts.yml`` in the directory: the machines as members of a group, the first one as the server."""
+        """``inventory/hosts.yml``: the machines as members of a group, the first one as the server."""
         hosts = {
             name: {"ansible_host": self.address(name), "edge_mesh_k3s_role": "agent" if number else "server"}
             for number, name in enumerate(names)
@@ -123,7 +123,9 @@ class Machines:
             "ansible_ssh_common_args": arguments,
         }
         document = {"all": {"children": {group: {"hosts": hosts, "vars": access}}}}
-        (self.directory / "hosts.yml").write_text(yaml.safe_dump(document))
+        inventory = self.directory / "inventory"
+        (inventory / "group_vars").mkdir(parents=True, exist_ok=True)
+        (inventory / "hosts.yml").write_text(yaml.safe_dump(document))
 
     def state(self) -> dict[str, dict[str, object]]:
         """How K3s is at every machine that runs, seen without SSH and without the collection."""
@@ -192,7 +194,6 @@ def _up(machines: Machines, names: list[str]) -> None:
     """Start machines, write them into an inventory, and have releases for them at hand."""
     machines.up(*names)
     machines.write_inventory(f"site_{machines.prefix}", *names)
-    (machines.directory / "group_vars").mkdir(exist_ok=True)
     for version in ("v1.36.3+k3s1", "v1.36.3+k3s2"):
         k3s_release.release(machines.directory / "releases" / version, version)
     k3s_release.images(machines.directory / "images")

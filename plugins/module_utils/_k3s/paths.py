@@ -11,7 +11,7 @@ from __future__ import annotations
 
 __all__ = [
     "AGENT_TOKEN", "BINARY", "CONFIG", "DATA", "IMAGES", "KUBECONFIG", "LINKS", "MARKER", "PARENTS", "PENDING",
-    "PREVIOUS",     "REGISTRIES", "SERVER_TOKEN", "STATIC", "TOKEN_FILES", "TREES", "UNITS", "unit_file",
+    "PREVIOUS", "REGISTRIES", "SERVER_TOKEN", "STATIC", "TOKEN_FILES", "TREES", "UNITS", "unit_file",
 ]  # fmt: skip
 
 BINARY = "/usr/local/bin/k3s"
