@@ -139,14 +139,16 @@ def _seen(lab: Lab, spot: Spot) -> bool:
 
 
 @pytest.fixture(scope="session")
-def interrupted(lab: Lab, plan: Played) -> dict[str, tuple[int, list[str]]]:
-    """The way to the first mesh, cut off at each role's start and middle; for each spot the dead and the half files."""
+def interrupted(request: pytest.FixtureRequest, lab: Lab, plan: Played) -> dict[str, tuple[int, list[str]]]:
+    """The way to the first mesh, cut off where this session wants it; for each spot the dead and the half files."""
     assert plan.output
     found: dict[str, tuple[int, list[str]]] = {}
     if KEEP:
         pytest.skip(f"{KEEPER} is set: the mesh that is there isn't cut off again")
+    wanted = [getattr(item, "callspec", None) for item in request.session.items]
+    spots = {each.params["spot"] for each in wanted if each is not None and "spot" in each.params}
     for spot in SPOTS:
-        if spot.playbook != "site.yml":
+        if spot.playbook != "site.yml" or spot not in spots:
             continue
         seen = (lambda spot=spot: _seen(lab, spot)) if spot.where == "middle" else None
         killed = interrupt.cut_off(lab, spot, seen)
