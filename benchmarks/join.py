@@ -63,6 +63,7 @@ class Joining:
         document = yaml.safe_load((inventory / "hosts.yml").read_text(encoding="utf-8"))
         variables = document["all"].setdefault("vars", {})
         variables |= {"edge_mesh_state_dir": str(inventory / ".state"), "edge_mesh_sample_apps": False}
+        variables.pop("edge_mesh_routes", None)  # nothing of them is at an edge
         document["all"]["children"]["mesh_edge"]["children"][f"site_{SITE}"] = {"hosts": {SITE: {}}}
         self.inventory = directory / "hosts.yml"
         self.inventory.write_text(yaml.safe_dump(document), encoding="utf-8")

@@ -79,6 +79,8 @@ def _pages(routes: Sequence[Route], known: Mapping[str, list[Instance]]) -> dict
     if not callers:
         return {}
     reviews = _host("reviews")
+    if reviews not in known:  # pages without reviews have no versions to tell apart
+        return {}
     route = next((each for each in routes if each.host == reviews), Route(reviews, [_EVERYBODY]))
     users = {
         value["exact"]: None
@@ -113,7 +115,7 @@ def _splits(routes: Sequence[Route], known: Mapping[str, list[Instance]], sites:
     host = _host("stock")
     found = []
     for route in routes:
-        if route.host == host and any(target.site for target in route.targets):
+        if route.host == host and host in known and any(target.site for target in route.targets):
             by_caller = {}
             for caller in sites:
                 rule = shares.rule_for(route, caller, {}) or _EVERYBODY

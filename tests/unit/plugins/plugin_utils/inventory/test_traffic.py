@@ -69,6 +69,18 @@ def test_without_sample_apps_every_host_is_looked_for() -> None:
     assert found["pages"] == {}
 
 
+def test_routed_sample_hosts_without_sample_apps_are_hosts_like_others() -> None:
+    found, problems = traffic(REVIEWS, STOCK, sample_apps=False)
+    assert problems == []
+    assert found["foreign"] == ["reviews.sample.svc.cluster.local", "stock.sample.svc.cluster.local"]
+    assert (found["pages"], found["splits"]) == ({}, [])
+
+
+def test_a_page_without_reviews_has_no_shares_to_see() -> None:
+    found, _problems = traffic(placed={"hub": ["productpage-v1"], "paris": [], "oslo": []})
+    assert found["pages"] == {}
+
+
 def test_helloworld_is_known_by_the_versions_that_it_is_given() -> None:
     to = [{"version": "v3", "weight": 50}, {"version": "v1", "weight": 50}]
     assert traffic({"host": "helloworld.sample", "rules": [{"to": to}]})[1] == []
