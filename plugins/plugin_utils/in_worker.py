@@ -13,25 +13,27 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, answer
 
-__all__ = ["InWorker", "plain"]
+__all__ = ["InWorker", "plain", "run_command", "secrets"]
 
 
 class InWorker(ActionBase):
     """An action that does what ``MODULE`` does, without a process of its own where the task runs on the controller.
 
     Anything that makes the worker's process another one than the task asks for (another machine, user, interpreter or
-    environment, or the background) leaves it to the module, as do options with secrets: only AnsibleModule hides those.
+    environment, or the background) leaves it to the module. Values of options with ``no_log`` are hidden in the result.
     """
 
     MODULE: ClassVar[Module]
@@ -52,11 +54,14 @@ class InWorker(ActionBase):
             params=checked.validated_parameters,
             check_mode=bool(self._task.check_mode),
             diff_mode=bool(self._task.diff),
+            run_command=run_command,
         )
         values, warnings = answer(self.MODULE, call)
         for warning in warnings:
             Display().warning(warning)
-        return {**result, "invocation": {"module_args": checked.validated_parameters}, **values}
+        told = {"invocation": {"module_args": checked.validated_parameters}, **values}
+        hidden = secrets(self.MODULE.argument_spec, checked.validated_parameters)
+        return {**result, **(remove_values(told, hidden) if hidden else told)}
 
     def _is_here(self, task_vars: Mapping[str, Any]) -> bool:
         """Whether the module's process would be like this one."""
@@ -68,6 +73,20 @@ class InWorker(ActionBase):
         return not interpreter or os.path.realpath(interpreter) == os.path.realpath(sys.executable)
 
 
+def secrets(spec: Mapping[str, Any], params: Mapping[str, Any]) -> set[str]:
+    """The values of options with ``no_log``, which is true or false at every option that could need it."""
+    found: set[str] = set()
+    for name, each in spec.items():
+        value = params.get(name)
+        if each.get("no_log") and value:
+            found.add(str(value))
+        below = each.get("options") or {}
+        for entry in value if isinstance(value, list) else [value]:
+            if below and isinstance(entry, Mapping):
+                found |= secrets(below, entry)
+    return found
+
+
 def plain(value: Any) -> Any:
     """Arguments as a module gets them, through JSON: Ansible's own kinds of text and containers are gone."""
     return json.loads(json.dumps(value, default=_spelt))
@@ -77,3 +96,18 @@ def _spelt(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def run_command(
+    command: Sequence[str], *, data: str | None = None, environ_update: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
+    """As AnsibleModule's, for what our modules use of it; a program that can't be started ends with 127."""
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", **(environ_update or {})}
+    source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, errors="replace", check=False, **source
+        )
+    except OSError as error:
+        return 127, "", f"{command[0]}: {error.strerror}"
+    return done.returncode, done.stdout, done.stderr

@@ -17,12 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.edge.mesh.plugins.action import manifests, remote_secret, site_checks, site_cluster_info
-from ansible_collections.edge.mesh.plugins.plugin_utils.in_worker import plain
+from ansible_collections.edge.mesh.plugins.plugin_utils.in_worker import plain, run_command, secrets
 
 ROOT = Path(__file__).resolve().parents[4]
 VENV = Path(sys.executable).parent
-IN_WORKER = (manifests, remote_secret, site_checks, site_cluster_info)
 
 # Every way in which a task can say that the worker's process isn't the one it wants.
 ELSEWHERE: dict[str, dict[str, Any]] = {
@@ -50,6 +48,7 @@ def _play(directory: Path, tasks: list[dict[str, Any]], *arguments: str) -> tupl
     environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
     given = {"given": [{"kind": "Secret", "data": {"key": "hush-hush"}}]}
     (directory / "given.yml").write_text(yaml.safe_dump(given))
+    (directory / "hushed.yml").write_text("hushed: hush-hush\n")
     command = [
         str(VENV / "ansible-playbook"), "-i", "localhost,", "-c", "local", "-vvv",
         "-e", f"other={other}", "-e", "@given.yml", *arguments, "play.yml",
@@ -122,10 +121,34 @@ def test_arguments_are_plain_json() -> None:
     assert plain(given) == {"day": "2026-01-02", "at": "2026-01-02T03:04:00", "many": [1, 2.5, None, True], "text": "ü"}
 
 
-@pytest.mark.parametrize("action", IN_WORKER, ids=lambda action: action.__name__.rsplit(".", 1)[-1])
-def test_no_option_is_one_that_only_ansible_module_hides(action: Any) -> None:
-    def secrets(spec: dict[str, Any]) -> list[str]:
-        found = [name for name, each in spec.items() if each.get("no_log")]
-        return found + [name for each in spec.values() for name in secrets(each.get("options") or {})]
+def test_secrets_are_found_wherever_they_stand() -> None:
+    spec = {
+        "passphrase": {"no_log": True}, "name": {}, "root": {"options": {"key": {"no_log": True}}},
+        "more": {"options": {"key": {"no_log": True}, "deep": {"options": {"word": {"no_log": True}}}}},
+        "files": {"no_log": False},
+    }  # fmt: skip
+    params = {
+        "passphrase": "one", "name": "two", "root": {"key": "three"}, "files": "four",
+        "more": [{"key": "five", "deep": None}, {"key": None, "deep": {"word": "six"}}],
+    }  # fmt: skip
+    assert secrets(spec, params) == {"one", "three", "five", "six"}
+    assert secrets(spec, dict.fromkeys(params)) == set()
 
-    assert not secrets(action.ActionModule.MODULE.argument_spec)
+
+def test_a_secret_is_in_no_output(tmp_path: Path) -> None:
+    ca = {"path": str(tmp_path / "ca"), "passphrase": "{{ hushed }}", "intermediates": [{"name": "{{ hushed }}"}]}
+    _rc, results, output = _play(tmp_path, [{"edge.mesh.mesh_ca": ca, "ignore_errors": True}], "-e", "@hushed.yml")
+    assert len(results) == 1, output
+    assert "hush-hush" not in output
+
+
+def test_commands_end_as_those_of_ansible_module() -> None:
+    assert run_command(["cat"], data="ü") == (0, "ü", "")
+    assert run_command(["cat"]) == (0, "", ""), "nobody's terminal is read"
+    assert run_command(["sh", "-c", "echo $HERE; echo why >&2; exit 3"], environ_update={"HERE": "x"}) == (
+        3,
+        "x\n",
+        "why\n",
+    )
+    rc, _output, why = run_command(["/nowhere/docker"])
+    assert (rc, why) == (127, "/nowhere/docker: No such file or directory")
