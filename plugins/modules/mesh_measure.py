@@ -105,7 +105,7 @@ figures:
     site: {description: The site., type: str, sample: shop}
     peer: {description: The other site of a link or a call; empty without one., type: str, sample: centre}
     what: {description: What was measured., type: str, sample: latency added}
-    values:
+    numbers:
       description: The numbers by name, V(sum) or V(p50), V(p95) and V(p99); empty if nothing was measured.
       type: dict
       sample: {p50: 2.1, p95: 4.0, p99: 6.3}
@@ -114,6 +114,7 @@ figures:
 """
 
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -168,7 +169,7 @@ def handle(call: Call) -> Outcome:
         endpoint = kubeconfig.load(place.kubeconfig, place.context)
         return Client(endpoint, timeout=params["timeout"], site=place.name)
 
-    world = survey.World(connect=connect, watch=wire.Wire)
+    world = survey.World(connect=connect, watch=partial(wire.Wire, call.run_command))
     if params["joining"]:
         named = {place.name: place for place in places}
         site = named.get(params["joining"])

@@ -232,7 +232,8 @@ ARGUMENTS = {
     "tolerance": {"type": "int", "default": 15},
     "timeout": {"type": "int", "default": 60},
 }
-_FEWEST, _MOST = 10, 1000  # of fewer requests a share says nothing
+_FEWEST = 10  # of fewer requests a share says nothing
+_MOST = 1000
 
 
 def handle(call: Call) -> Outcome:

@@ -56,16 +56,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sites:
-  description: What was found, by the name of the site.
+  description:
+    - What was found, by the name of the site. C(known) is whether the site answered, C(why) why it didn't. C(hosts)
+      has, for each host with a Service at the site, the number of its pods by their label C(version).
   returned: success
   type: dict
-  contains:
-    known: {description: Whether the site answered., type: bool, sample: true}
-    why: {description: Why it didn't; empty if it did., type: str, sample: ""}
-    hosts:
-      description: For each host that has a Service at the site, the number of its pods by their label C(version).
-      type: dict
-      sample: {stock.sample: {v1: 1}}
+  sample: {"shop": {"known": true, "why": "", "hosts": {"stock.sample": {"v1": 1}}}}
 """
 
 from contextlib import AbstractContextManager

@@ -32,7 +32,15 @@ DEAD_TOKEN = "marker-dead-token-9e0f"
 CONTENT = "marker-content-of-a-secret-file"
 INLINE = "marker-inline-secret-value"
 KEY = "-----BEGIN PRIVATE KEY-----\nbWFya2VyLW9mLWEtYnJva2VuLXByaXZhdGUta2V5\n-----END PRIVATE KEY-----\n"
-NO_API = {"artifacts", "k3s_machine_info", "k3s_release", "k3s_removed", "report", "sites"}  # they tell no secret
+NO_API = {
+    "artifacts",
+    "istio_manifest",
+    "k3s_machine_info",
+    "k3s_release",
+    "k3s_removed",
+    "report",
+    "sites",
+}  # they tell no secret
 
 
 class Trial:

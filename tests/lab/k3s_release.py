@@ -23,7 +23,7 @@ def release(directory: Path, version: str, fault: str = "") -> Path:
         begin = f'{name} = "'
         line = next(line for line in text.splitlines() if line.startswith(begin))
         text = text.replace(line, f'{name} = "{value}"')
-    (directory / "k3s").write_text(text, encoding="utf-8")
+    (directory / "k3s").write_text(f"#!/usr/bin/python3\n{text}", encoding="utf-8")
     shutil.copy(machine_image.archive("image-pause"), directory / "k3s-airgap-images-amd64.tar")
     sums = [
         f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(directory.glob("k3s*"))

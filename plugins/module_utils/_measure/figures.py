@@ -17,12 +17,12 @@ PERCENT = (50, 95, 99)
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: ``values`` are numbers of ``unit`` by name; without any, ``about`` says why nothing was measured."""
+    """One line: ``numbers`` are of ``unit`` by name; without any, ``about`` says why nothing was measured."""
 
     site: str
     peer: str
     what: str
-    values: Mapping[str, float]
+    numbers: Mapping[str, float]
     unit: str
     about: str = ""
 

@@ -14,9 +14,9 @@ import contextlib
 import os
 import socket
 import struct
-import subprocess
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._measure.figures import Figure
@@ -35,16 +35,20 @@ Counts = Counter[tuple[str, bool]]  # (talk, whether it came from the peer) -> b
 
 
 class Wire:
-    """Counts from entry to exit of the context, ``counts`` is whole then. Raises MeshError where it can't count."""
+    """Counts from entry to exit of the context, ``counts`` is whole then. Raises MeshError where it can't count.
 
-    def __init__(self, container: str, peer: str) -> None:
+    ``run_command`` is AnsibleModule's.
+    """
+
+    def __init__(self, run_command: Callable[..., tuple[int, str, str]], container: str, peer: str) -> None:
+        self._run_command = run_command
         self._container = container
         self._peer = socket.inet_aton(peer)
         self._stop = threading.Event()
         self.counts: Counts = Counter()
 
     def __enter__(self) -> Wire:
-        self._socket = _opened(self._container)
+        self._socket = _opened(self._run_command, self._container)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
@@ -89,23 +93,18 @@ def figures(site: str, primary: str, counts: Counts, what: str) -> list[Figure]:
     return found
 
 
-def _opened(container: str) -> socket.socket:
+def _opened(run_command: Callable[..., tuple[int, str, str]], container: str) -> socket.socket:
     """A packet socket in the namespace of a container; a socket stays in the one of the thread that opened it."""
-    try:
-        done = subprocess.run(
-            ["docker", "inspect", "--format", "{{.State.Pid}}", container],
-            capture_output=True, text=True, timeout=20, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MeshError("the link can't be watched", why=f"Docker doesn't answer: {error}") from error
-    if done.returncode or not done.stdout.strip().isdigit() or done.stdout.strip() == "0":
+    rc, told, _why = run_command(["timeout", "20", "docker", "inspect", "--format", "{{.State.Pid}}", container])
+    pid = told.strip()
+    if rc or not pid.isdigit() or pid == "0":
         raise MeshError("the link can't be watched", why=f"its node {container} is no container on this machine")
     opened: list[socket.socket] = []
     problems: list[Exception] = []
 
     def work() -> None:
         try:
-            namespace = os.open(f"/proc/{done.stdout.strip()}/ns/net", os.O_RDONLY)
+            namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
             try:
                 os.setns(namespace, os.CLONE_NEWNET)
             finally:

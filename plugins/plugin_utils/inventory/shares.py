@@ -74,4 +74,4 @@ def _matches(match: Match, caller: str, headers: Mapping[str, str]) -> bool:
     """Whether a request fits for sure; paths, namespaces, labels and patterns aren't known here, so they don't."""
     if match.path or match.namespace or match.labels or match.site not in ("", caller):
         return False
-    return all(headers.get(name) == value.get("exact") is not None for name, value in match.headers.items())
+    return all("exact" in value and headers.get(name) == value["exact"] for name, value in match.headers.items())

@@ -111,7 +111,7 @@ def fleet_summary(mesh: str, sites: Sequence[Json]) -> str:
 
 def figures_document(mesh: str, figures: Sequence[Json], machine: str, at: str) -> dict[str, Any]:
     """The content of ``measure.json``; ``machine`` are words, ``at`` is the time that it tells of."""
-    measured = any(figure["values"] for figure in figures)
+    measured = any(figure["numbers"] for figure in figures)
     return {"schema": SCHEMA, "mesh": mesh, "at": at, "healthy": measured, "machine": machine, "figures": list(figures)}
 
 

@@ -137,7 +137,7 @@ def figures(rows: Sequence[Json], width: int) -> list[Line]:
 
 def _figure(row: Json) -> str:
     """``p50 2.1, p95 4.0 ms``, or ``63.4 MiB`` of a sum."""
-    values = row["values"]
+    values = row["numbers"]
     if not values:
         return "-"
     told = ", ".join(f"{value:g}" if name == "sum" else f"{name} {value:g}" for name, value in values.items())

@@ -93,9 +93,9 @@ def mesh() -> Mesh:
 
 def test_everything_is_measured_at_every_site(mesh: Mesh) -> None:
     found = mesh.run()
-    assert found["shop", "", "gateways: memory"].values == {"sum": 31.0}
-    assert found["shop", "centre", "idle for 60 s, from the primary"].values == {"sum": 700}
-    assert found["shop", "centre", "latency added"].values["p50"] == 3.0
+    assert found["shop", "", "gateways: memory"].numbers == {"sum": 31.0}
+    assert found["shop", "centre", "idle for 60 s, from the primary"].numbers == {"sum": 700}
+    assert found["shop", "centre", "latency added"].numbers["p50"] == 3.0
     assert mesh.watched == [("node-s", "192.0.2.10")]
     assert "http://192.0.2.10:31000/hello?call=[1-20]" in mesh.urls
     assert "http://helloworld.sample:5000/hello?call=[1-40]" in mesh.urls
@@ -109,8 +109,8 @@ def test_either_half_can_be_left_out(mesh: Mesh) -> None:
 
 def test_without_bare_apps_only_calls_with_sidecars_are_timed(mesh: Mesh) -> None:
     found = mesh.run(bare_namespace="", idle=0)
-    assert found["shop", "centre", "latency with sidecars"].values["p50"] == 4.0
-    assert found["shop", "centre", "latency without"].values == {}
+    assert found["shop", "centre", "latency with sidecars"].numbers["p50"] == 4.0
+    assert found["shop", "centre", "latency without"].numbers == {}
     assert all("sample" in url for url in mesh.urls)
 
 
@@ -119,7 +119,7 @@ def test_a_site_that_gives_no_answer_is_told_and_holds_up_nobody(mesh: Mesh) -> 
     found = mesh.run()
     assert found["shop", "", "memory and CPU"].about.startswith("not measured: ")
     assert found["shop", "", "latency"].about.startswith("not measured: ")
-    assert found["centre", "", "gateways: memory"].values
+    assert found["centre", "", "gateways: memory"].numbers
 
 
 def test_a_link_that_cant_be_watched_is_told(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def handle(monkeypatch: pytest.MonkeyPatch, **options: Any) -> dict[str, Any]:
     mesh = Mesh()
     monkeypatch.setattr(kubeconfig, "load", fakes.load_from({"/s": "x"}))
     monkeypatch.setattr(mesh_measure, "Client", lambda _endpoint, site, **_options: mesh.apis[site])
-    monkeypatch.setattr(mesh_measure, "wire", SimpleNamespace(Wire=mesh.watch))
+    monkeypatch.setattr(mesh_measure, "wire", SimpleNamespace(Wire=lambda _run_command, *place: mesh.watch(*place)))
     given = {"sites": [{"name": "shop", "kubeconfig": "/s", "primary": "shop"}], "idle": 0, **options}
     validated = ArgumentSpecValidator(mesh_measure.ARGUMENTS).validate(given)
     assert validated.error_messages == []
@@ -170,7 +170,7 @@ def test_a_joining_site_is_watched_until_the_file_is_there(mesh: Mesh, tmp_path:
     shop = survey.Place("shop", "/s", None, "centre", "node-s", "192.0.2.20")
     centre = survey.Place("centre", "/c", None, "centre", "node-c", "192.0.2.10")
     found = survey.while_it_joins(shop, centre, stop, 60, world)
-    assert [(figure.what, figure.values) for figure in found] == [
+    assert [(figure.what, figure.numbers) for figure in found] == [
         ("joining, from the primary", {"sum": 700}), ("joining, to the primary", {"sum": 0}),
     ]  # fmt: skip
     assert mesh.watched == [("node-s", "192.0.2.10")]

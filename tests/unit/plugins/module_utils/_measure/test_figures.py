@@ -55,7 +55,7 @@ def test_parts_are_told_apart_and_apps_are_left_out() -> None:
         ]
     }
     found = {
-        figure.what: (figure.values["sum"], figure.unit) for figure in footprint.figures("x", [before], [after], 60)
+        figure.what: (figure.numbers["sum"], figure.unit) for figure in footprint.figures("x", [before], [after], 60)
     }
     assert found == {
         "istiod: memory": (80.0, "MiB"), "istiod: CPU": (5.0, "m"),
@@ -80,7 +80,7 @@ def test_calls_are_timed_by_who_answered_and_failures_are_left_out() -> None:
 
 def test_what_sidecars_add_is_the_difference() -> None:
     found = latency.figures("hub", {"hub": [4.0] * 10, "shop": [9.0]}, {"hub": [1.5] * 10}, ["hub", "shop"])
-    told = {(figure.peer, figure.what): (figure.values, figure.about) for figure in found}
+    told = {(figure.peer, figure.what): (figure.numbers, figure.about) for figure in found}
     assert told["hub", "latency added"] == ({"p50": 2.5, "p95": 2.5, "p99": 2.5}, "at the own site")
     assert told["shop", "latency without"] == ({}, "not measured: no call was answered, across sites")
     assert ("shop", "latency added") not in told
@@ -122,10 +122,7 @@ def test_bytes_are_told_for_each_direction() -> None:
     ]
 
 
-def test_a_node_that_is_no_container_cant_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_words: Any, **_options: Any) -> Any:
-        raise FileNotFoundError("docker")
-
-    monkeypatch.setattr(wire.subprocess, "run", missing)
-    with pytest.raises(MeshError, match="Docker doesn't answer"), wire.Wire("node", HUB):
+@pytest.mark.parametrize("answer", [(1, "", "no such object"), (0, "0\n", ""), (0, "", "")])
+def test_a_node_that_is_no_container_cant_be_watched(answer: tuple[int, str, str]) -> None:
+    with pytest.raises(MeshError, match="no container on this machine"), wire.Wire(lambda _words: answer, "node", HUB):
         pass

@@ -29,10 +29,11 @@ STOCK = {"host": "stock.sample", "rules": [{"to": [{"site": "local", "weight": 5
 
 
 def traffic(
-    *routes: Any, placed: dict[str, list[str]] = PLACED, sample_apps: bool = True
+    *routes: Any, placed: dict[str, list[str]] | None = None, sample_apps: bool = True
 ) -> tuple[dict[str, Any], list[str]]:
     sites = {
-        name: {"role": "primary" if name == "hub" else "edge", "sample_parts": parts} for name, parts in placed.items()
+        name: {"role": "primary" if name == "hub" else "edge", "sample_parts": parts}
+        for name, parts in (PLACED if placed is None else placed).items()
     }
     found, problems = read_traffic({"sample_apps": sample_apps, "routes": list(routes)}, sites, {"oslo": "v3"})
     return found, [str(problem) for problem in problems]
