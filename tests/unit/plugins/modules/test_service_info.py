@@ -67,7 +67,7 @@ def test_versions_are_counted_where_the_service_is(clusters: Clusters) -> None:
         "centre": {"known": True, "why": "", "hosts": {HOST: {"1": 2, "2": 1}}},
         "edge": {"known": True, "why": "", "hosts": {}},
     }
-    assert set(found["edge"]) == set(yaml.safe_load(service_info.RETURN)["sites"]["contains"])
+    assert set(found["edge"]) == set(yaml.safe_load(service_info.RETURN)["sites"]["sample"]["shop"])
 
 
 def test_a_service_without_a_selector_or_without_pods_is_there_all_the_same(clusters: Clusters) -> None:
