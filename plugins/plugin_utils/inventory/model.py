@@ -81,7 +81,7 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     greeters = {name: inventory.hostvars[site["host"]].get(_HELLOWORLD) for name, site in sites.items()}
     traffic, wrong = read_traffic(mesh, sites, greeters)
     problems += wrong
-    problems += arrange(sites)
+    problems += arrange(sites, traffic["hosts"])
     model = {
         "mesh": mesh,
         "sites": sites,

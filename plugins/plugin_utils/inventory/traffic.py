@@ -31,10 +31,10 @@ _EVERYBODY = Rule((Target(),))
 def read_traffic(
     mesh: Mapping[str, Any], sites: Sites, greeters: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """``{services, foreign, named, pages, splits}`` and what is wrong; ``greeters`` are the versions of helloworld.
+    """``{services, hosts, foreign, named, pages, splits}`` and what is wrong; ``greeters`` are helloworld's versions.
 
-    ``services`` are the sample apps with parts, ``foreign`` the full names of routed hosts that aren't sample apps, and
-    ``named`` the sites that routes name.
+    ``services`` are the sample apps with parts, ``hosts`` the full names of routed hosts, ``foreign`` those
+    that aren't sample apps, and ``named`` the sites that routes name.
     ``pages`` is empty, or what bookinfo's pages must show: the ``shares`` (version -> percent) of reviews, and those of
     requests with a ``header`` (`users`). ``splits`` are hosts that answer with their site, each with the shares
     (caller -> site -> percent) that its route gives.
@@ -51,6 +51,7 @@ def read_traffic(
             problems += targets.bad_instances(route, known[route.host])
     found = {
         "services": samples.services(running),
+        "hosts": [route.host for route in routes],
         "foreign": [route.host for route in routes if route.host not in known],
         "named": sorted({name for route in routes for name in targets.sites_of(route)}),
         "pages": {} if problems else _pages(routes, known),

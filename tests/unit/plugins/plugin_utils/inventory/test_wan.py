@@ -137,6 +137,14 @@ def test_a_host_that_is_routed_for_another_reason_has_no_wan_rule() -> None:
     ]
 
 
+def test_the_site_model_knows_what_is_routed() -> None:
+    site = {"edge_mesh_wan_links": LINKS, "edge_mesh_wan_rules": [BOSS]}
+    route = {"host": "till.sales", "rules": [{"to": [{"version": "v1", "weight": 100}]}]}
+    given = inventory({"centre": {}, "shop": site}, edge_mesh_provider="existing", edge_mesh_routes=[route])
+    problems = [str(problem) for problem in read(given)[1]]
+    assert any("shop: till.sales.svc.cluster.local has a route and a WAN rule" in problem for problem in problems)
+
+
 @given(st.integers() | st.text(max_size=6) | st.booleans() | st.none() | st.floats())
 def test_a_dscp_is_a_class_or_a_number_of_six_bits(value: Any) -> None:
     found = value_of(value)
