@@ -116,31 +116,17 @@ def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
     """The report of check records: JSON, JUnit and the table."""
     checked = records.validated(params["records"])
     document = records.verify_document(params["mesh"], checked)
-    paths = _write(params, {"json": _json(document), "xml": junit.document(params["mesh"], checked)})
-    _show(document)
     named = [(each["site"], each["id"], each["peer"] or "") for each in records.bad(checked)]
-    return {
-        "healthy": document["healthy"],
-        "summary": records.summary(params["mesh"], checked),
-        "unhealthy": [" ".join(names).rstrip() for names in named],
-        "paths": paths,
-        "finished": True,
-    }
+    bad = [" ".join(names).rstrip() for names in named]
+    summary = records.summary(params["mesh"], checked)
+    return _told(params, document, summary, bad, xml=junit.document(params["mesh"], checked))
 
 
 def _measured(params: Mapping[str, Any]) -> dict[str, Any]:
     """The report of what a mesh costs: JSON and the table."""
     now = datetime.now(UTC).replace(microsecond=0)
     document = records.figures_document(params["mesh"], params["figures"], params["machine"], status.written(now))
-    paths = _write(params, {"json": _json(document)})
-    _show(document)
-    return {
-        "healthy": document["healthy"],
-        "summary": f"{params['mesh']}: {len(params['figures'])} figures",
-        "unhealthy": [],
-        "paths": paths,
-        "finished": True,
-    }
+    return _told(params, document, f"{params['mesh']}: {len(params['figures'])} figures", [])
 
 
 def _found(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,52 +137,41 @@ def _found(params: Mapping[str, Any]) -> dict[str, Any]:
         params["fleet"], checked, params["proxies"], params["remote_secrets"], params["authorities"], now
     )
     document = records.status_document(params["mesh"], rows, checked, status.written(now))
-    paths = _write(params, {"json": _json(document)})
-    _show(document)
-    return {
-        "healthy": document["healthy"],
-        "summary": records.fleet_summary(params["mesh"], rows),
-        "unhealthy": [row["site"] for row in rows if row["status"] not in records.WELL],
-        "paths": paths,
-        "finished": True,
-    }
+    ill = [row["site"] for row in rows if row["status"] not in records.WELL]
+    return _told(params, document, records.fleet_summary(params["mesh"], rows), ill)
 
 
 def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
-    """The report of a run: JSON, and the table once it has finished."""
+    """The report of a run, or of several workers' runs: JSON, and the table once it has finished."""
+    mesh, state = params["mesh"], params["state_dir"]
     if params["slices"] is not None:
-        return _merged(params)
-    rows, more = params["results"], {}
-    if params["sites"] is not None:
+        parts = slices.read(Path(state, "reports"), params["slices"], mesh)
+        document = slices.merged(mesh, parts, resume.left_before(state, mesh))
+    elif params["sites"] is not None:
         rows = steps.rows(params["sites"], sample_apps=params["sample_apps"], wan_links=params["wan_links"])
-        before = resume.left_before(params["state_dir"], params["mesh"])
-        more = {"check": check, "finished": params["finished"], "left": steps.left(rows, before, check=check)}
-    document = records.run_document(params["mesh"], rows, **more)
-    paths = _write(params, {"json": _json(document)})
-    if params["finished"]:
+        left = steps.left(rows, resume.left_before(state, mesh), check=check)
+        document = records.run_document(mesh, rows, check=check, finished=params["finished"], left=left)
+    else:
+        document = records.run_document(mesh, params["results"])
+    undone = [row["site"] for row in document["results"] if row["result"] in records.UNDONE]
+    summary = records.run_summary(mesh, document["results"])
+    return _told(params, document, summary, undone, shows=params["finished"])
+
+
+def _told(
+    params: Mapping[str, Any], document: Mapping[str, Any], summary: str, unhealthy: list[str], *,
+    xml: str | None = None, shows: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """Write the report, show it if it ``shows``, and say so; raises OSError."""
+    paths = _write(params, {"json": _json(document), **({"xml": xml} if xml is not None else {})})
+    if shows:
         _show(document)
     return {
         "healthy": document["healthy"],
-        "summary": records.run_summary(params["mesh"], rows),
-        "unhealthy": [row["site"] for row in rows if row["result"] in records.UNDONE],
+        "summary": summary,
+        "unhealthy": unhealthy,
         "paths": paths,
-        "finished": params["finished"],
-    }
-
-
-def _merged(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The report of several workers' runs, from the reports that they wrote."""
-    directory = Path(params["state_dir"], "reports")
-    parts = slices.read(directory, params["slices"], params["mesh"])
-    document = slices.merged(params["mesh"], parts, resume.left_before(params["state_dir"], params["mesh"]))
-    paths = _write(params, {"json": _json(document)})
-    _show(document)
-    return {
-        "healthy": document["healthy"],
-        "summary": records.run_summary(params["mesh"], document["results"]),
-        "unhealthy": [row["site"] for row in document["results"] if row["result"] in records.UNDONE],
-        "paths": paths,
-        "finished": document["finished"],
+        "finished": document.get("finished", params["finished"]),
     }
 
 

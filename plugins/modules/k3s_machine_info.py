@@ -24,13 +24,8 @@ options:
     type: list
     elements: int
     default: [6443, 10250]
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -54,13 +54,8 @@ options:
   cache_dir:
     description: The cache. Without it C($EDGE_MESH_CACHE), or C(edge-mesh) in the user's cache directory.
     type: path
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.no_diff
 """
 
 EXAMPLES = r"""

@@ -72,13 +72,8 @@ options:
     type: str
     choices: [present, renewed, unlinked, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.no_diff
 """
 
 EXAMPLES = r"""

@@ -77,13 +77,8 @@ options:
     description: Seconds for everything that one site is asked.
     type: int
     default: 15
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - edge.mesh.attributes.read_only
 """
 
 EXAMPLES = r"""

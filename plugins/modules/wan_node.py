@@ -82,13 +82,8 @@ options:
     type: str
     choices: [present, absent, checked]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: full
+extends_documentation_fragment:
+  - edge.mesh.attributes
 """
 
 EXAMPLES = r"""
