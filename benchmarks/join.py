@@ -38,7 +38,7 @@ from benchmarks.measure import (
     write_section,
 )
 from benchmarks.playbook import ROOT
-from benchmarks.xds_health import LAB, Lab
+from benchmarks.xds_health import LAB, Lab, said
 
 PAGE = ROOT / "docs/benchmarks/join.md"
 RESULTS = ROOT / "benchmarks/results/join.csv"
@@ -164,14 +164,13 @@ class Joining:
         (self._directory / name).write_text(text, encoding="utf-8")
 
     def _kubectl(self, *words: str, stdin: str | None = None) -> str:
-        return _told([str(ROOT / ".venv/bin/kubectl"), "--kubeconfig", self._lab.kubeconfig(SITE), *words], stdin)
+        return self._lab.kubectl(SITE, *words, stdin=stdin)
 
     def _at_primary(self, *words: str, stdin: str | None = None) -> str:
-        kubeconfig = self._lab.kubeconfig(self._lab.primary)
-        return _told([str(ROOT / ".venv/bin/kubectl"), "--kubeconfig", kubeconfig, *words], stdin)
+        return self._lab.kubectl(self._lab.primary, *words, stdin=stdin)
 
     def _istioctl(self, *words: str) -> str:
-        return _told([str(ROOT / ".venv/bin/istioctl"), *words], None)
+        return said([str(ROOT / ".venv/bin/istioctl"), *words])
 
     @staticmethod
     def _await(check: Callable[[], bool]) -> None:
@@ -180,14 +179,6 @@ class Joining:
             if time.monotonic() > end:
                 raise RuntimeError("istiod hasn't done its part at the site")
             time.sleep(0.2)
-
-
-def _told(command: Sequence[str], stdin: str | None) -> str:
-    """A command's standard output; raises RuntimeError with what it said if it fails."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[3:6])}: {done.stderr}")
-    return done.stdout
 
 
 def _bare(item: Json) -> Json:

@@ -66,10 +66,10 @@ class Lab:
     def kubeconfig(self, site: str) -> str:
         return str(self.directory / f"{site}.yaml")
 
-    def kubectl(self, site: str, *words: str) -> str:
-        """The output of kubectl at a site."""
+    def kubectl(self, site: str, *words: str, stdin: str | None = None) -> str:
+        """The output of kubectl at a site; raises CalledProcessError, with what it said as a note."""
         command = [str(ROOT / ".venv/bin/kubectl"), "--kubeconfig", self.kubeconfig(site), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return said(command, stdin)
 
     def site(self, name: str) -> Json:
         """A site as `xds_health` wants it."""
@@ -83,6 +83,15 @@ class Lab:
     def _address(self, site: str) -> str:
         nodes = json.loads(self.kubectl(site, "get", "nodes", "-o", "json"))["items"]
         return next(str(item["address"]) for item in nodes[0]["status"]["addresses"] if item["type"] == "InternalIP")
+
+
+def said(command: Sequence[str], stdin: str | None = None) -> str:
+    """A command's standard output; raises CalledProcessError, with its standard error as a note."""
+    try:
+        return subprocess.run(command, input=stdin, check=True, capture_output=True, text=True).stdout
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
 
 
 def _names(group: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from ansible_collections.edge.mesh.plugins.modules import (
     site_checks,
     xds_health,
 )
+from ansible_collections.edge.mesh.plugins.plugin_utils.in_worker import run_command
 from tests.lab.lab import ROOT, Lab
 
 _SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/schema/xds_health.json").read_text(encoding="utf-8")))
@@ -132,11 +132,6 @@ def called(module: Any, spec: Mapping[str, Any], options: Mapping[str, Any]) -> 
     """What a module returns for these options, checked and completed as Ansible does."""
     checked = ArgumentSpecValidator(dict(spec)).validate(dict(options))
     assert checked.error_messages == []
-    call = Call(dict(checked.validated_parameters), check_mode=False, diff_mode=False, run_command=_run)
+    call = Call(dict(checked.validated_parameters), check_mode=False, diff_mode=False, run_command=run_command)
     outcome = module.handle(call)
     return {"changed": outcome.changed, **outcome.result}
-
-
-def _run(command: list[str], *, data: str | None = None, **_more: Any) -> tuple[int, str, str]:
-    done = subprocess.run(command, input=data, capture_output=True, text=True, timeout=120, check=False)
-    return done.returncode, done.stdout, done.stderr
