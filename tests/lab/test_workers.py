@@ -24,6 +24,7 @@ def group(site: str) -> str:
 
 def start(lab: Lab, directory: Path, part: str, limit: str) -> ansible_runner.Runner:
     """A worker on the sites of ``limit``; it ends by itself."""
+    (directory / part).mkdir()
     _thread, runner = ansible_runner.run_async(
         private_data_dir=str(directory / part),
         playbook=str(ROOT / "playbooks/site.yml"),
