@@ -162,7 +162,7 @@ def test_what_cant_be_measured_is_told(against, fault):
     judge(answer)
     assert not answer.get("failed"), answer["msg"]
     (figure,) = answer["figures"]
-    assert (figure["site"], figure["values"]) == ("paris", {})
+    assert (figure["site"], figure["numbers"]) == ("paris", {})
     assert figure["about"].startswith("not measured: ")
     assert fault.words in figure["about"]
 
