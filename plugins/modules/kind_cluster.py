@@ -188,6 +188,8 @@ def _present(kind: Kind, wanted: Wanted, links: Iterable[str], check_mode: bool,
     elif not node.running:
         kind.start(node)
     reasons += _linked(kind, wanted, node or kind.node(wanted.name), links, check_mode=False)
+    if node and node.running and _serves(wanted, node):
+        return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
     text = kind.kubeconfig(wanted.name)
     if read_text(wanted.kubeconfig) != text or not is_private(wanted.kubeconfig):
         write_text(wanted.kubeconfig, text)
@@ -196,6 +198,22 @@ def _present(kind: Kind, wanted: Wanted, links: Iterable[str], check_mode: bool,
     running_since = node.started if node and node.running else None
     _wait_ready(wanted, patience(timeout, running_since, begun))
     return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
+
+
+def _serves(wanted: Wanted, node: Node) -> bool:
+    """Whether the kubeconfig that is there leads to this very node and is good for it, and the node is Ready.
+
+    It saves asking KinD for the kubeconfig, which takes longer than everything else that a run asks of a cluster.
+    """
+    try:
+        endpoint = kubeconfig.load(str(wanted.kubeconfig), f"kind-{wanted.name}")
+        if node.api_port is None or endpoint.server != f"https://127.0.0.1:{node.api_port}":
+            return False
+        with client.Client(endpoint, timeout=5) as api:
+            nodes = api.list("/api/v1/nodes")
+    except MeshError:
+        return False
+    return any(each["metadata"]["name"] == node.name for each in nodes) and all(_is_ready(each) for each in nodes)
 
 
 def _linked(kind: Kind, wanted: Wanted, node: Node | None, links: Iterable[str], *, check_mode: bool) -> list[str]:

@@ -60,6 +60,7 @@ class Node:
     image: str
     paused: bool = False
     started: float | None = None  # seconds since 1970
+    api_port: str | None = None  # where the controller reaches its API on loopback
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Kind:
             image=found["Config"]["Image"],
             paused=bool(found["State"].get("Paused")),
             started=_seconds(found["State"].get("StartedAt", "")),
+            api_port=_api_port(found["NetworkSettings"].get("Ports") or {}),
         )
 
     def is_ours(self, node: Node, mesh: str) -> bool:
@@ -224,6 +226,11 @@ class Kind:
         lines = [line for line in stderr.splitlines() if line.strip()]
         errors = [line for line in lines if "ERROR" in line] or lines[-3:]
         return MeshError(what, why=" ".join(errors)[:600], hint=hint)
+
+
+def _api_port(ports: Mapping[str, Any]) -> str | None:
+    published: list[dict[str, str]] = ports.get("6443/tcp") or [{}]
+    return published[0].get("HostPort")
 
 
 def _seconds(moment: str) -> float | None:

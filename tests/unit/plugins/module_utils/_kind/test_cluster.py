@@ -20,7 +20,8 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._kind.cluster import Kind, Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call
 from ansible_collections.edge.mesh.plugins.modules import kind_cluster
-from tests.unit.plugins.module_utils._k8s.conftest import make_pki
+from tests.unit.plugins.module_utils._k8s.conftest import make_pki, write_kubeconfig
+from tests.unit.plugins.module_utils._k8s.fake_api import Server, reply
 
 Answer = tuple[int, str, str]
 NODE = json.dumps(
@@ -324,3 +325,35 @@ def test_a_link_whose_network_is_somebody_elses_is_refused(tmp_path: Path) -> No
     with pytest.raises(MeshError, match="edge-mesh-m-express exists and is not this mesh's"):
         Kind(programs, "kind").link(target, "edge-mesh-m-express", "express")
     assert not programs.ran("network connect")
+
+
+@pytest.mark.parametrize(
+    ("published", "name", "ready", "asked"),
+    [
+        pytest.param("its own", "m-shop-control-plane", "True", False, id="leads there"),
+        pytest.param("1", "m-shop-control-plane", "True", True, id="another port"),
+        pytest.param("its own", "other-control-plane", "True", True, id="another cluster"),
+        pytest.param("its own", "m-shop-control-plane", "False", True, id="not ready"),
+    ],
+)
+def test_kind_is_asked_for_a_kubeconfig_only_if_the_one_that_is_there_is_of_no_use(
+    tmp_path: Path, monkeypatch: Any, published: str, name: str, ready: str, asked: bool
+) -> None:
+    monkeypatch.setattr(kind_cluster, "_wait_ready", lambda *_args: None)
+    node = {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+    pki = make_pki(tmp_path)
+    server = Server(lambda handler, _raw: reply(handler, 200, {"items": [node]}), certificate=pki.server_file)
+    try:
+        port = server.url.rpartition(":")[2]
+        written = tmp_path / "kubeconfig/shop.yaml"
+        written.parent.mkdir()
+        write_kubeconfig(written, f"https://127.0.0.1:{port}", pki.ca, "{token: t}")
+        written.write_text(written.read_text().replace("name: x", "name: kind-m-shop"))
+        inspected = json.loads(NODE)
+        ports = {"6443/tcp": [{"HostPort": port if published == "its own" else published}]}
+        inspected[0]["NetworkSettings"]["Ports"] = ports
+        programs = Programs(container_inspect=(0, json.dumps(inspected), ""), get_kubeconfig=(0, "asked", ""))
+        outcome = apply(tmp_path, programs)
+    finally:
+        server.close()
+    assert (programs.ran("get kubeconfig"), outcome.changed) == (asked, asked)
