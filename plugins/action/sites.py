@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``model``; raises AnsibleActionFail with every problem of the inventory, a line each."""
+        """Return the model; raises AnsibleActionFail with every problem of the inventory, a line each."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(ARGUMENTS)
         variables = task_vars or {}
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
             listed = "\n".join(f"  - {problem}" for problem in problems)
             raise AnsibleActionFail(f"the inventory can't be used; nothing was touched:\n{listed}")
         model["chosen"] = _chosen(model, resumes=params["resume"])
-        result.update(changed=False, model=model)
+        result.update(model, changed=False)
         return result
 
 

@@ -78,6 +78,15 @@ options:
         ones, which takes away only what this module applied.
     type: bool
     default: false
+  prune_kinds:
+    description:
+      - Kinds that O(prune) looks for, with their groups, such as V(Deployment.apps) or V(Service); those of the given
+        objects come on top. Unless given, the API is asked for every kind that it has, which is a request each.
+      - Name every kind that the set ever held. What is left out here stays if it is no longer among the objects.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.1.0
   adopt:
     description: Take over objects that are there already without being ours; otherwise they are an error.
     type: bool
@@ -233,6 +242,7 @@ ARGUMENTS: Mapping[str, Any] = {
     },
     "set": {"type": "str"},
     "prune": {"type": "bool", "default": False},
+    "prune_kinds": {"type": "list", "elements": "str", "default": []},
     "adopt": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
     "respect_managers": {"type": "list", "elements": "str", "default": list(RESPECTED)},
@@ -260,6 +270,7 @@ def handle(call: Call) -> Outcome:
         ),
         present=params["state"] == "present",
         prune=params["prune"],
+        prune_kinds=tuple(params["prune_kinds"]),
         check_mode=call.check_mode,
         until=until,
         wait_seconds=wait,

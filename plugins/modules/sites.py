@@ -41,9 +41,42 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-model:
-  description: The mesh's values, every site by name, which of them are primaries and edges, and which are chosen.
+mesh:
+  description: The values of the whole mesh.
   returned: success
   type: dict
-  sample: {"mesh": {"id": "mesh1"}, "sites": {}, "primaries": ["centre"], "edges": ["shop-1"], "chosen": ["shop-1"]}
+  sample: {"id": "mesh1", "mtls": "strict"}
+sites:
+  description: Every site by name.
+  returned: success
+  type: dict
+  sample: {"centre": {"role": "primary"}, "shop-1": {"role": "edge", "primary": "centre"}}
+primaries:
+  description: Names of the sites that run istiod.
+  returned: success
+  type: list
+  elements: str
+  sample: [centre]
+edges:
+  description: Names of the others.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop-1]
+chosen:
+  description: Names of the sites to work on.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop-1]
+traffic:
+  description: What runs on the mesh, and what its traffic must look like.
+  returned: success
+  type: dict
+  sample: {"services": [], "foreign": []}
+wan:
+  description: Whether any site has WAN links.
+  returned: success
+  type: bool
+  sample: false
 """

@@ -52,7 +52,10 @@ _WAVES = 5
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted of one site; ``wait_seconds`` None means not to wait, ``until`` is the clock's deadline."""
+    """What is wanted of one site; ``wait_seconds`` None means not to wait, ``until`` is the clock's deadline.
+
+    ``prune_kinds`` are the group kinds that pruning asks for beside those of ``objects``; empty: all there are.
+    """
 
     objects: Sequence[Object]
     rules: Rules
@@ -62,6 +65,7 @@ class Request:
     until: float
     wait_seconds: float | None = None
     subresource: str = ""
+    prune_kinds: Sequence[str] = ()
 
 
 @dataclass
@@ -117,7 +121,7 @@ class _Run:
         if request.wait_seconds is not None and not request.check_mode and not request.subresource:
             self._until_ready(targets)
         if request.prune:  # last: what is on its way out serves until what replaces it is ready
-            self._prune({target.ref.identity for target in targets})
+            self._prune(targets)
         return self._report
 
     def _plan(self, targets: Sequence[Target], live: Mapping[tuple[str, str, str, str], Live]) -> list[Step]:
@@ -257,8 +261,15 @@ class _Run:
             )  # fmt: skip
         return self._report
 
-    def _prune(self, wanted: set[tuple[str, str, str, str]]) -> None:
-        members = observe.members(self._client, self._work, str(self._request.rules.set_name))
+    def _prune(self, targets: Sequence[Target]) -> None:
+        wanted = {target.ref.identity for target in targets}
+        among = {*self._request.prune_kinds, *(target.resource.group_kind for target in targets)}
+        members = observe.members(
+            self._client,
+            self._work,
+            str(self._request.rules.set_name),
+            among if self._request.prune_kinds else None,
+        )
         extra = [
             (ref_of(item), resource, item)
             for resource, item in members

@@ -59,6 +59,11 @@ class Resource:
         """The API group, empty for the core."""
         return self.api_version.rpartition("/")[0]
 
+    @property
+    def group_kind(self) -> str:
+        """The kind with its group, as Kubernetes spells it: ``Deployment.apps``, ``Service``."""
+        return f"{self.kind}.{self.group}".rstrip(".")
+
     def path(self, namespace: str = "", name: str = "") -> str:
         """The path of one object, or of a collection: of one namespace, or of all if ``namespace`` is empty."""
         path = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"

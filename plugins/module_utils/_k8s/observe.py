@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -209,16 +209,20 @@ def _one(client: Client, target: Target) -> list[dict[str, Any]]:
     return [] if live is None else [live]
 
 
-def members(client: Client, work: Parallel, set_name: str) -> list[tuple[Resource, Live]]:
+def members(
+    client: Client, work: Parallel, set_name: str, among: Container[str] | None = None
+) -> list[tuple[Resource, Live]]:
     """Every object with the set's label: see :func:`labelled`."""
-    return labelled(client, work, ownership.selector(set_name))
+    return labelled(client, work, ownership.selector(set_name), among=among)
 
 
-def labelled(client: Client, work: Parallel, selector: str, *, strict: bool = False) -> list[tuple[Resource, Live]]:
+def labelled(
+    client: Client, work: Parallel, selector: str, *, strict: bool = False, among: Container[str] | None = None
+) -> list[tuple[Resource, Live]]:
     """Every object that a label selector meets, metadata only, over all kinds that can be listed and deleted.
 
-    One request a kind, in parallel; kinds that this user may not list or whose server doesn't answer are left out, or
-    an ApiError if ``strict``.
+    ``among`` holds the group kinds to ask for; None asks for all. One request a kind, in parallel; kinds that this user
+    may not list or whose server doesn't answer are left out, or an ApiError if ``strict``.
     """
 
     def listed(resource: Resource) -> list[tuple[Resource, Live]]:
@@ -229,7 +233,8 @@ def labelled(client: Client, work: Parallel, selector: str, *, strict: bool = Fa
                 return []
             raise
 
-    return [entry for entries in work.all(listed, kinds(client)) for entry in entries]
+    asked = [resource for resource in kinds(client) if among is None or resource.group_kind in among]
+    return [entry for entries in work.all(listed, asked) for entry in entries]
 
 
 def kinds(client: Client) -> list[Resource]:

@@ -169,6 +169,22 @@ def test_prune_deletes_what_we_made_and_nothing_else(world):
     assert world.client.get(f"{world.namespace_path}/configmaps/copied") is not None
 
 
+def test_prune_asks_only_for_the_kinds_that_are_named(world):
+    account = {**world.map("extra"), "apiVersion": "v1", "kind": "ServiceAccount"}
+    del account["data"]
+    world.run(world.namespace, world.map(), world.map("extra"), account)
+    before = world.client.requests
+    world.run(world.namespace, world.map(), prune=True, check=True)
+    all_kinds = world.client.requests - before
+    before = world.client.requests
+    report = world.run(world.namespace, world.map(), prune=True, prune_kinds=("Secret",))
+    assert world.client.requests - before < all_kinds
+    # those of the objects come on top
+    assert [(item.ref.kind, item.action) for item in report.items][2:] == [("ConfigMap", "pruned")]
+    report = world.run(world.namespace, world.map(), prune=True, prune_kinds=("ServiceAccount", "Deployment.apps"))
+    assert [(item.ref.kind, item.action) for item in report.items][2:] == [("ServiceAccount", "pruned")]
+
+
 def test_definitions_come_first_whatever_the_order(world):
     objects = [world.custom(), world.map(), world.definition(), world.namespace]
     assert world.actions(*objects, check=True) == ["created"] * 4

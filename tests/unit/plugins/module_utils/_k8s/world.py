@@ -65,10 +65,10 @@ class World:
         metadata = {"name": name, "namespace": self.name}
         return {"apiVersion": f"{self.name}.test/v1", "kind": "Foo", "metadata": metadata, "spec": {"a": 1}}
 
-    def run(self, *objects, present=True, check=False, prune=False, wait=None, subresource="", **rules):
+    def run(self, *objects, present=True, check=False, prune=False, wait=None, subresource="", prune_kinds=(), **rules):
         rules.setdefault("set_name", None if subresource else self.name)
         request = Request(
-            objects, Rules(**rules), present, prune, check, CLOCK.now() + 30, wait, subresource,
+            objects, Rules(**rules), present, prune, check, CLOCK.now() + 30, wait, subresource, prune_kinds,
         )  # fmt: skip
         return converge(self.client, request, CLOCK)
 
