@@ -105,10 +105,9 @@ class Machines:
 
     def names(self) -> list[str]:
         """The machines that run, without the router."""
-        found = docker("ps", "--filter", f"label=edge.mesh/lab={self.prefix}", "--filter", "status=running",
-                       "--format", "{{.Names}} {{.Status}}")  # fmt: skip
-        names = [line.split()[0].removeprefix(f"{self.prefix}-") for line in found.splitlines() if "Paused" not in line]
-        return sorted(name for name in names if name != "router")
+        label = f"label=edge.mesh/lab={self.prefix}"
+        found = docker("ps", "--filter", label, "--filter", "status=running", "--format", "{{.Names}}").split()
+        return sorted(name.removeprefix(f"{self.prefix}-") for name in found if name != self.name("router"))
 
     def write_inventory(self, group: str, *names: str) -> None:
         """``inventory/hosts.yml``: the machines as members of a group, the first one as the server."""
@@ -142,11 +141,14 @@ class Machines:
         return {name: {**self._state(name), "ready": ready.get(name, "")} for name in self.names()}
 
     def _state(self, name: str) -> dict[str, object]:
+        admin = "k3s kubectl config view --raw -o 'jsonpath={.users[0].user.client-certificate-data}' | base64 -d"
+        kubelet = "/var/lib/rancher/k3s/agent/pki/kubelet-client-current.pem"
         script = {
             "k3s": "k3s --version 2>/dev/null | sed -n 's/k3s version \\([^ ]*\\).*/\\1/p'",
             "since": "systemctl show 'k3s*' -p ActiveEnterTimestamp --value",
             "config": "cat /etc/rancher/k3s/config.yaml 2>/dev/null || true",
             "token": "stat -c '%a %U' /etc/rancher/k3s/*token 2>/dev/null | sort -u",
+            "certificate": f"({admin}; cat {kubelet}) 2>/dev/null | openssl x509 -noout -serial 2>/dev/null",
             "pods": "pgrep containerd-shim | sort | tr '\\n' ' ' || true",
         }
         return {what: self.sh(name, f"{words} || true").strip() for what, words in script.items()}
@@ -209,11 +211,11 @@ def _remember(machines: Machines, _words: list[str]) -> None:
 
 
 def _wake(machines: Machines, _words: list[str]) -> None:
-    """Let paused machines go on."""
-    for container in docker(
-        "ps", "--quiet", "--filter", f"label=edge.mesh/lab={machines.prefix}", "--filter", "status=paused"
-    ).split():
-        docker("unpause", container)
+    """Start machines that were killed."""
+    label = f"label=edge.mesh/lab={machines.prefix}"
+    for container in docker("ps", "--filter", label, "--filter", "status=exited", "--format", "{{.Names}}").split():
+        docker("start", container)
+        machines._let_in(container.removeprefix(f"{machines.prefix}-"))
 
 
 COMMANDS: dict[str, Callable[[Machines, list[str]], None]] = {

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.lab.lab import EDGES, MESH, NAMES, PRIMARY, SITES, Lab, Played
+from tests.lab.lab import EDGES, MESH, NAMES, PRIMARY, SITES, Lab, Played, docker, node
 
 
 def test_check_mode_before_anything_exists_says_what_it_cannot_know(lab: Lab, plan: Played) -> None:
@@ -40,6 +40,15 @@ def test_a_kubeconfig_is_private_and_works_from_the_host(lab: Lab, site: str) ->
 def test_all_clusters_have_the_same_pod_network(lab: Lab) -> None:
     ranges = {lab.objects(site, "nodes")[0]["spec"]["podCIDR"] for site in NAMES}
     assert len(ranges) == 1
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_node_sees_no_cgroup_of_another_nodes_pods() -> None:
+    listed = "find /sys/fs/cgroup -maxdepth 5 -name '*pod*.slice' -path '*kubelet*' -printf '%f\\n'"
+    seen = [set(docker("exec", node(site), "sh", "-c", listed).split()) for site in NAMES]
+    pods = [{name for name in names if "-pod" in name} for names in seen]
+    assert all(pods)
+    assert not any(one & other for one, other in itertools.combinations(pods, 2))
 
 
 @pytest.mark.usefixtures("first_run")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,11 @@ class Bench:
 
     def play(self, *arguments: str, connection: dict[str, Any] | None = None, **settings: Any) -> Played:
         """Play site.yml with these settings of K3s (without their prefix) and connection variables."""
+        self.want(connection, **settings)
+        return self.lab.play("site.yml", "--limit", MACHINE, *arguments)
+
+    def want(self, connection: dict[str, Any] | None = None, **settings: Any) -> None:
+        """Write the inventory of the next run."""
         options = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o IdentitiesOnly=yes"
         host = {
             "ansible_host": self.machines.address(MACHINE), "ansible_user": "site", "ansible_ssh_timeout": 30,
@@ -55,7 +61,6 @@ class Bench:
         self.lab.inventory.mkdir(parents=True, exist_ok=True)
         document = {"all": {"vars": {"edge_mesh_id": "cove"}, "children": children}}
         (self.lab.inventory / "hosts.yml").write_text(yaml.safe_dump(document))
-        return self.lab.play("site.yml", "--limit", MACHINE, *arguments)
 
     def sh(self, script: str) -> str:
         """What a shell on the machine prints, without SSH."""
@@ -64,6 +69,29 @@ class Bench:
     def bare(self) -> bool:
         """Whether nothing of K3s is on the machine."""
         return self.machines.left() == []
+
+    def row(self, played: Played) -> dict[str, str]:
+        """The site's row of the run's report. It isn't done: at the latest it fails for want of a primary."""
+        assert played.rc != 0, played.output[-2000:]
+        rows = json.loads((self.lab.state / "reports/run.json").read_text())["results"]
+        return next(row for row in rows if row["site"] == "cove")
+
+    def fails(self, **settings: Any) -> str:
+        """Why a run fails at the machine."""
+        found = self.row(self.play(**settings))
+        assert found["step"] in ("preflight", "cluster"), found
+        return found["reason"]
+
+    def works(self, **settings: Any) -> Played:
+        """A run that makes the cluster: it fails behind that, for there is no primary to join."""
+        played = self.play(**settings)
+        assert self.row(played)["step"] == "enrolment", played.output[-3000:]
+        assert self.ready()
+        return played
+
+    def ready(self) -> bool:
+        """Whether the node is Ready, as its own API says."""
+        return self.machines.state()[MACHINE]["ready"] == "True"
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +108,19 @@ def bench() -> Iterator[Bench]:
     k3s_release.images(found.images)
     yield found
     machines.down()
+
+
+@pytest.fixture
+def clean(bench: Bench) -> Bench:
+    """The machine without K3s: a new one, if there is any."""
+    if not bench.bare():
+        bench.machines.down()
+        bench.machines.up(MACHINE)
+    return bench
+
+
+@pytest.fixture
+def running(bench: Bench) -> Bench:
+    """The machine with K3s of the first version, as the settings without a change want it."""
+    bench.works()
+    return bench

@@ -26,6 +26,7 @@ STEPS = {
     "edge": (*_COMMON, "enrolment", _GATEWAYS, _SAMPLES, _WAN),
 }
 _RUNNING, _WAITING, _DONE, _SKIPPED = "running", "not started", "done", "skipped"
+_LOST_HINT = "see that it runs and that SSH reaches it, then run site.yml again: it goes on from there"
 _UNKNOWN = "there is no cluster yet, so what it gets is not known"
 
 
@@ -34,7 +35,9 @@ def rows(sites: Iterable[Json], *, sample_apps: bool, wan_links: bool = False) -
 
     Of a site is given: ``site``, ``role``, ``at`` (the step that begins now; empty when the run is at its end),
     ``begun`` (false while its wave waits), ``failed`` (``{stage, result, reason}`` or empty), ``known`` (false in check
-    mode where there is no cluster yet) and ``results`` (see :func:`changes.of`).
+    mode where there is no cluster yet) and ``results`` (see :func:`changes.of`). ``dropped`` says that Ansible goes on
+    without the site for no reason that was recorded; ``machine`` is then the one that was worked on, and ``last`` the
+    result of the last task there.
     """
     left_out = {step for step, wanted in ((_SAMPLES, sample_apps), (_WAN, wan_links)) if not wanted}
     return [_row(site, [step for step in STEPS[site["role"]] if step not in left_out]) for site in sites]
@@ -55,7 +58,7 @@ def left(rows_now: Iterable[Json], before: Iterable[str], *, check: bool) -> lis
 
 
 def _row(site: Json, steps: Sequence[str]) -> dict[str, Any]:
-    failed = site.get("failed") or {}
+    failed = _failed(site)
     at = str(failed.get("stage") or site["at"])
     done = _before(steps, at, _finished(site))
     taken = [
@@ -74,8 +77,21 @@ def _row(site: Json, steps: Sequence[str]) -> dict[str, Any]:
     return {**row, "steps": taken, "changes": changes.of(site.get("results") or [])}
 
 
+def _failed(site: Json) -> Json:
+    """What is known of a failure: what was recorded, or else why Ansible has dropped the site."""
+    if site.get("failed") or not site.get("dropped"):
+        return site.get("failed") or {}
+    machine = site.get("machine")
+    if not machine:
+        return {"stage": "the run", "result": "failed", "reason": "a task failed where nothing is rescued, see above"}
+    last = site.get("last") or {}
+    why = [each["msg"] for each in last.get("results") or [last] if each.get("unreachable") and each.get("msg")]
+    reason = f"no answer any more while K3s at {machine} was worked on: {why[0] if why else 'the connection ended'}"
+    return {"stage": "cluster", "result": "failed", "reason": f"{reason.strip()} ({_LOST_HINT})"}
+
+
 def _finished(site: Json) -> bool:
-    return not site["at"] and not site.get("failed")
+    return not site["at"] and not _failed(site)
 
 
 def _before(steps: Sequence[str], at: str, finished: bool) -> Collection[str]:

@@ -9,6 +9,8 @@ Kubernetes programs, which the machine's image holds. One server, no Helm charts
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import hashlib
 import json
 import os
@@ -32,6 +34,7 @@ TLS, CRED, ADMIN = SERVER / "tls", SERVER / "cred", SERVER / "cred/super-admin.c
 SOCKET = RUN / "containerd/containerd.sock"
 CTR = (PROGRAMS / "ctr", "--address", SOCKET, "--namespace", "k8s.io")
 LABELS = ("--label=io.cri-containerd.image=managed", "--label=io.cri-containerd.pinned=pinned")
+DIES_TOO = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGKILL)  # K3s is one process
 REGISTRY = "edge-mesh.local/kubernetes"
 
 
@@ -121,7 +124,7 @@ class Node:
 
     def start(self, program: str, *words: str) -> None:
         environment = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
-        self.children.append(subprocess.Popen([str(PROGRAMS / program), *words], env=environment))
+        self.children.append(subprocess.Popen([str(PROGRAMS / program), *words], env=environment, preexec_fn=DIES_TOO))
 
     def start_runtime(self) -> None:
         (RUN / "containerd").mkdir(parents=True, exist_ok=True)
@@ -163,8 +166,7 @@ class Node:
     def ready(self) -> None:
         if address := os.environ.get("NOTIFY_SOCKET"):
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-                notify.connect(address.replace("@", "\0", 1))
-                notify.send(b"READY=1")
+                notify.sendto(b"READY=1", address.replace("@", "\0", 1))
 
     def live(self) -> None:
         """Until a signal comes or a child ends; containers live on, as under K3s."""
@@ -179,10 +181,9 @@ class Node:
             fatal("a part of it ended")
         finally:
             run("ip", "route", "flush", "proto", "77", check=False)
-            for child in self.children:
-                child.terminate()
-            for child in self.children:
-                child.wait(20)
+            for child in self.children:  # asked to end, an API server without etcd keeps its port for a minute
+                child.kill()
+                child.wait()
 
 
 class Server(Node):
