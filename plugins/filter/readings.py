@@ -14,8 +14,8 @@ name: readings
 short_description: Which primaries read which sites that aren't their own
 version_added: 0.1.0
 description:
-  - In a mesh of several primaries each of them reads every site, or it can't send calls there. A site's own primary does
-    so since its enrolment. This filter gives the others that one site's host has to see to.
+  - In a mesh of several primaries each of them reads every site, or it can't send calls there. A site's own primary
+    does so since its enrolment. This filter gives the others that one site's host has to see to.
   - Every pair belongs to the host of the site that is read. If that one isn't in the run, it belongs to the primary's.
   - Sites whose facts aren't given are left out, on either side.
 author: edge.mesh contributors (@edge-mesh)

@@ -30,9 +30,7 @@ _WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 
-def check(
-    secret: Json | None, site: str, own: Endpoint, connect: Open, now: float, *, peer: bool = False
-) -> Finding:
+def check(secret: Json | None, site: str, own: Endpoint, connect: Open, now: float, *, peer: bool = False) -> Finding:
     """What the remote secret of ``site`` is worth at ``now`` (seconds since 1970).
 
     ``own`` is the site's API as the controller knows it; ``connect`` opens an endpoint (raises MeshError). ``peer``

@@ -20,9 +20,7 @@ def site(name: str = "shop", **more: Any) -> dict[str, Any]:
     return {"site": name, "role": "edge", "at": "", "begun": True, "failed": {}, "known": True, "results": [], **more}
 
 
-def row(
-    *, sample_apps: bool = False, wan_links: bool = False, peers: bool = False, **more: Any
-) -> dict[str, Any]:
+def row(*, sample_apps: bool = False, wan_links: bool = False, peers: bool = False, **more: Any) -> dict[str, Any]:
     return steps.rows([site(**more)], sample_apps=sample_apps, wan_links=wan_links, peers=peers)[0]
 
 
