@@ -79,7 +79,7 @@ def readings(sites: Mapping[str, Json], site: str, facts: Mapping[str, Json], in
     asked = {site: primaries}
     if sites[site]["role"] == "primary":
         asked |= {name: [site] for name in sites if name not in {site, *inside}}
-    found = []
+    found: list[Json] = []
     for name, readers in asked.items():
         others = [each for each in readers if each not in (name, sites[name]["primary"])]
         if others and {name, site} <= there:
