@@ -73,6 +73,7 @@ ARGUMENTS = {
     "slice": {"type": "str", "default": ""},
     "slices": {"type": "list", "elements": "str"},
     "wan_links": {"type": "bool", "default": False},
+    "peers": {"type": "bool", "default": False},
     "fleet": {"type": "list", "elements": "dict"},
     "figures": {"type": "list", "elements": "dict"},
     "machine": {"type": "str", "default": ""},
@@ -151,7 +152,8 @@ def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
         parts = slices.read(Path(state, "reports"), params["slices"], mesh)
         document = slices.merged(mesh, parts, resume.left_before(state, mesh))
     elif params["sites"] is not None:
-        rows = steps.rows(params["sites"], sample_apps=params["sample_apps"], wan_links=params["wan_links"])
+        wanted = {name: params[name] for name in ("sample_apps", "wan_links", "peers")}
+        rows = steps.rows(params["sites"], **wanted)
         left = steps.left(rows, resume.left_before(state, mesh), check=check)
         document = records.run_document(mesh, rows, check=check, finished=params["finished"], left=left)
     else:

@@ -40,6 +40,11 @@ options:
         type: list
         elements: str
         default: []
+      expect_sites:
+        description: Names of the sites that must answer this one; O(expect_sites) unless given.
+        type: list
+        elements: str
+        default: []
   expect_sites:
     description: Names of the sites that must answer; all of O(sites) unless given.
     type: list
@@ -152,6 +157,7 @@ ARGUMENTS = {
             "kubeconfig": {"type": "path", "required": True},
             "context": {"type": "str"},
             "ingress_addresses": {"type": "list", "elements": "str", "default": []},
+            "expect_sites": {"type": "list", "elements": "str", "default": []},
         },
     },
     "expect_sites": {"type": "list", "elements": "str", "default": []},
@@ -180,7 +186,13 @@ def handle(call: Call) -> Outcome:
     if not 1 <= params["requests"] <= _MOST_REQUESTS:
         raise MeshError(f"requests is {params['requests']}", why=f"it can be 1 to {_MOST_REQUESTS}")
     callers = [
-        traffic.Caller(each["name"], each["kubeconfig"], each["context"] or None, tuple(each["ingress_addresses"]))
+        traffic.Caller(
+            each["name"],
+            each["kubeconfig"],
+            each["context"] or None,
+            tuple(each["ingress_addresses"]),
+            tuple(each["expect_sites"]),
+        )
         for each in params["sites"]
     ]
     order = traffic.Order(

@@ -95,13 +95,18 @@ options:
         type: str
         default: istio-system
       service_account:
-        description: Name of the ServiceAccount; the roles and the tokens' Secrets are named after it.
+        description:
+          - Name of the ServiceAccount; the roles and the tokens' Secrets are named after it. C(istio-reader-edge-mesh)
+            by default, and C(istio-reader-edge-mesh-peer) for the level V(peer).
         type: str
-        default: istio-reader-edge-mesh
       level:
-        description: The rights; V(full) is what istiod needs to serve a remote cluster and to look after it.
+        description:
+          - The rights. V(full) is what istiod needs to serve a remote cluster and to look after it, so it is for the
+            site's own primary.
+          - V(peer) is what another primary of the mesh needs to send calls there. It reads, but can neither write nor
+            have tokens reviewed, so it can't serve the site's proxies.
         type: str
-        choices: [full]
+        choices: [full, peer]
         default: full
   recreate:
     description:
@@ -253,8 +258,8 @@ ARGUMENTS = {
         "apply_defaults": True,
         "options": {
             "namespace": {"type": "str", "default": "istio-system"},
-            "service_account": {"type": "str", "default": "istio-reader-edge-mesh"},
-            "level": {"type": "str", "choices": ["full"], "default": "full"},
+            "service_account": {"type": "str"},
+            "level": {"type": "str", "choices": ["full", "peer"], "default": "full"},
         },
     },
     "recreate": {"type": "bool", "default": False},

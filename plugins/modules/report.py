@@ -161,6 +161,10 @@ options:
     description: Whether WAN links are a step of the run.
     type: bool
     default: false
+  peers:
+    description: Whether the mesh has several primaries, so that letting the others read a site is a step of the run.
+    type: bool
+    default: false
   finished:
     description: Whether the run is at its end. Before that the file is written and nothing is shown.
     type: bool

@@ -35,7 +35,11 @@ options:
     description: Names of the Services, as C(<service>.<namespace>) with or without C(.svc.cluster.local).
     type: list
     elements: str
-    required: true
+    default: []
+  everything:
+    description: Whether to list all Services and namespaces of each site, too.
+    type: bool
+    default: false
   timeout:
     description: Seconds for everything.
     type: int
@@ -59,6 +63,7 @@ sites:
   description:
     - What was found, by the name of the site. C(known) is whether the site answered, C(why) why it didn't. C(hosts)
       has, for each host with a Service at the site, the number of its pods by their label C(version).
+    - With O(everything), C(services) and C(namespaces) list what there is.
   returned: success
   type: dict
   sample: {"shop": {"known": true, "why": "", "hosts": {"stock.sample": {"v1": 1}}}}
@@ -84,7 +89,8 @@ ARGUMENTS = {
             "context": {"type": "str"},
         },
     },
-    "hosts": {"type": "list", "elements": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "everything": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 30},
 }
 _SUFFIX = ".svc.cluster.local"
@@ -101,7 +107,8 @@ def handle(call: Call) -> Outcome:
         return Client(kubeconfig.load(path, context), timeout=params["timeout"], site=site)
 
     places = [services.Place(each["name"], each["kubeconfig"], each["context"] or None) for each in params["sites"]]
-    return Outcome(False, {"sites": services.find(places, params["hosts"], connect, params["timeout"])})
+    found = services.find(places, params["hosts"], connect, params["timeout"], everything=params["everything"])
+    return Outcome(False, {"sites": found})
 
 
 MODULE = Module(ARGUMENTS, handle)

@@ -45,6 +45,9 @@ options:
       context:
         description: Context in that kubeconfig. The only one by default.
         type: str
+      name:
+        description: Its site's name, which the records about O(peers) carry.
+        type: str
       address:
         description:
           - Address of istiod's xDS port as the controller reaches it, C(host:port). The port is 15012 by default.
@@ -85,6 +88,27 @@ options:
       probe_namespace:
         description: Namespace for the dry run of an injected pod. The mesh's own namespace by default.
         type: str
+  peers:
+    description:
+      - Sites of other primaries of the mesh. This one's istiod must have synced them, too, and calls to them must go
+        through their gateways; nothing else of them is examined.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      cluster:
+        description: Name of the site.
+        type: str
+        required: true
+      network:
+        description: Its Istio network.
+        type: str
+        required: true
+      gateway_addresses:
+        description: Addresses of its east-west gateway, as for O(sites).
+        type: list
+        elements: str
+        default: []
   mesh_id:
     description: ID of the mesh, which the synthetic proxy tells istiod.
     type: str
@@ -357,17 +381,22 @@ from ansible_collections.edge.mesh.plugins.module_utils._xds.health import Acces
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site
 
 _ACCESS: dict[str, Any] = {"kubeconfig": {"type": "path", "required": True}, "context": {"type": "str"}}
-_SITE: dict[str, Any] = {
+_PEER: dict[str, Any] = {
     "cluster": {"type": "str", "required": True},
     "network": {"type": "str", "required": True},
+    "gateway_addresses": {"type": "list", "elements": "str", "default": []},
+}
+_SITE: dict[str, Any] = {
+    **_PEER,
     **_ACCESS,
     "istiod_address": {"type": "str"},
-    "gateway_addresses": {"type": "list", "elements": "str", "default": []},
     "probe_namespace": {"type": "str"},
 }
+_PRIMARY: dict[str, Any] = {**_ACCESS, "name": {"type": "str"}, "address": {"type": "str"}}
 ARGUMENT_SPEC: dict[str, Any] = {
-    "primary": {"type": "dict", "required": True, "options": {**_ACCESS, "address": {"type": "str"}}},
+    "primary": {"type": "dict", "required": True, "options": _PRIMARY},
     "sites": {"type": "list", "elements": "dict", "default": [], "options": _SITE},
+    "peers": {"type": "list", "elements": "dict", "default": [], "options": _PEER},
     "mesh_id": {"type": "str", "default": ""},
     "trust_domain": {"type": "str", "default": "cluster.local"},
     "certificate_ttl": {"type": "str", "default": "24h"},
@@ -383,10 +412,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def read(params: Any) -> Request:
     """The request that the parameters mean; raises MeshError for what can't be used."""
-    clusters = [item["cluster"] for item in params["sites"]]
+    everywhere = [*params["sites"], *params["peers"]]
+    clusters = [item["cluster"] for item in everywhere]
     twice = sorted({cluster for cluster in clusters if clusters.count(cluster) > 1})
     if twice:
-        raise MeshError("'sites' can't be used", why=f"{', '.join(twice)} stands there twice")
+        raise MeshError("'sites' and 'peers' can't be used", why=f"{', '.join(twice)} stands there twice")
     if params["timeout"] <= 0:
         raise MeshError("'timeout' can't be used", why="it isn't positive")
     primary = Access(params["primary"]["kubeconfig"], params["primary"]["context"])
@@ -399,8 +429,8 @@ def read(params: Any) -> Request:
         trust_domain=params["trust_domain"],
         service_account=params["service_account"],
         gateway=params["gateway"],
-        networks={item["cluster"]: item["network"] for item in params["sites"]},
-        gateway_addresses={item["cluster"]: tuple(item["gateway_addresses"]) for item in params["sites"]},
+        networks={item["cluster"]: item["network"] for item in everywhere},
+        gateway_addresses={item["cluster"]: tuple(item["gateway_addresses"]) for item in everywhere},
         certificate_seconds=round(seconds_of(params["certificate_ttl"], "certificate_ttl")),
     )
     address = params["primary"]["address"] or None
@@ -411,6 +441,8 @@ def read(params: Any) -> Request:
         sites=tuple(_site(item, primary, address) for item in params["sites"]),
         expectations=expect.read(params["expect"]),
         timeout=params["timeout"],
+        peers=tuple(Site(item["cluster"], item["network"]) for item in params["peers"]),
+        name=params["primary"]["name"],
     )
 
 

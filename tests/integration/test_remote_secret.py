@@ -44,7 +44,7 @@ class Both:
             "cluster": site.name,
             "site": {"kubeconfig": kubeconfig},
             "primaries": [{"name": "centre", "kubeconfig": kubeconfig}],
-            "reader": {"namespace": site.name, "service_account": self.reader.service_account},
+            "reader": {"namespace": site.name, "service_account": self.reader.service_account, "level": "full"},
             "api_server": "https://192.0.2.20:6443",
             "proxy_url": "http://proxy.test:3128",  # the API's address is loopback, which no primary could reach
         }

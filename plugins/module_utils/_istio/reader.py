@@ -9,12 +9,15 @@ The rights are those that the code of istiod (1.32 development tree) uses at a r
 with its leader election, and the webhook patcher. `tests/reader` takes each of them away from a real istiod and writes
 down what stops (docs/reader_rights.md). ConfigMaps are watched with a field selector on one name, so the
 right to read them is bound to names; `create` can't be.
+
+A *peer* is a primary that isn't the site's own: its istiod must know the site's endpoints, and no more. It gets what is
+read, but neither the reviews by which istiod serves a site's proxies nor any right to write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
@@ -25,9 +28,12 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
 __all__ = [
+    "ACCOUNT",
     "CLUSTER_ANNOTATION",
     "LABELS",
+    "PEER_ACCOUNT",
     "PRIMARY_ANNOTATION",
+    "READER_ANNOTATION",
     "Reader",
     "Right",
     "anchor",
@@ -44,18 +50,23 @@ Json = Mapping[str, Any]
 LABELS: Json = {ownership.SET: "site-reader", ownership.ORIGIN: "created"}
 PRIMARY_ANNOTATION = "edge.mesh/primary"
 CLUSTER_ANNOTATION = "edge.mesh/cluster"
+READER_ANNOTATION = "edge.mesh/reader"  # the service account that an anchor's token is of
+ACCOUNT = "istio-reader-edge-mesh"
+PEER_ACCOUNT = "istio-reader-edge-mesh-peer"
 
 _RBAC = "rbac.authorization.k8s.io"
 _FOLLOW = ("list", "watch")  # what an informer does; it never gets an object by its name
+_READING = ("get", *_FOLLOW)
 _ELECTION_CONFIGMAP = "istio-namespace-controller-election"
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads a site for its primaries."""
+    """Who reads a site for its primaries; ``peer`` says that none of them is the site's own."""
 
     namespace: str
     service_account: str
+    peer: bool = False
 
     @property
     def subject(self) -> str:
@@ -112,6 +123,11 @@ class _Rule:
         }
         return {**rule, "resourceNames": list(self.names)} if self.names else rule
 
+    def reading(self) -> _Rule | None:
+        """What of it only reads; None if nothing does, and for the lock, which only who writes here needs."""
+        verbs = tuple(verb for verb in self.verbs if verb in _READING)
+        return replace(self, verbs=verbs) if verbs and _ELECTION_CONFIGMAP not in self.names else None
+
 
 _EVERYWHERE = (
     # endpoints, localities and networks of the site
@@ -141,17 +157,28 @@ _IN_SYSTEM_NAMESPACE = (
 )
 
 
+def _rules(*, peer: bool) -> tuple[tuple[_Rule, ...], tuple[_Rule, ...]]:
+    """What a reader may do everywhere, and in its own namespace."""
+    if not peer:
+        return _EVERYWHERE, _IN_SYSTEM_NAMESPACE
+    everywhere, here = (
+        tuple(less for rule in rules if (less := rule.reading())) for rules in (_EVERYWHERE, _IN_SYSTEM_NAMESPACE)
+    )
+    return everywhere, here
+
+
 def objects(reader: Reader) -> list[dict[str, Any]]:
     """The reader's objects at the site, in the order in which they are applied."""
+    everywhere, here = _rules(peer=reader.peer)
     return [
         _object("v1", "ServiceAccount", reader.service_account, reader.namespace, automountServiceAccountToken=False),
         _object(
-            f"{_RBAC}/v1", "ClusterRole", reader.cluster_role, None, rules=[rule.as_rbac() for rule in _EVERYWHERE]
+            f"{_RBAC}/v1", "ClusterRole", reader.cluster_role, None, rules=[rule.as_rbac() for rule in everywhere]
         ),
         _binding("ClusterRoleBinding", "ClusterRole", reader.cluster_role, None, reader),
         _object(
             f"{_RBAC}/v1", "Role", reader.service_account, reader.namespace,
-            rules=[rule.as_rbac() for rule in _IN_SYSTEM_NAMESPACE],
+            rules=[rule.as_rbac() for rule in here],
         ),
         _binding("RoleBinding", "Role", reader.service_account, reader.namespace, reader),
     ]  # fmt: skip
@@ -167,7 +194,11 @@ def anchor(reader: Reader, cluster: str, primary: str, *, static: bool) -> dict[
         "generateName": f"{reader.service_account}-token-",
         "namespace": reader.namespace,
         "labels": dict(LABELS),
-        "annotations": {PRIMARY_ANNOTATION: primary, CLUSTER_ANNOTATION: cluster},
+        "annotations": {
+            PRIMARY_ANNOTATION: primary,
+            CLUSTER_ANNOTATION: cluster,
+            READER_ANNOTATION: reader.service_account,
+        },
     }
     if static:
         made["type"] = "kubernetes.io/service-account-token"
@@ -192,11 +223,12 @@ def differences(wanted: Json, live: Json | None) -> list[str]:
     return _differing(wanted, live, "")
 
 
-def rights(namespace: str) -> tuple[Right, ...]:
+def rights(namespace: str, *, peer: bool = False) -> tuple[Right, ...]:
     """Every right that istiod needs of a reader in ``namespace``, in the order of the roles."""
+    everywhere, here = _rules(peer=peer)
     return tuple(
         Right(verb, rule.group, resource, name, where)
-        for rules, where in ((_EVERYWHERE, None), (_IN_SYSTEM_NAMESPACE, namespace))
+        for rules, where in ((everywhere, None), (here, namespace))
         for rule in rules
         for resource in rule.resources
         for verb in rule.verbs
@@ -204,7 +236,7 @@ def rights(namespace: str) -> tuple[Right, ...]:
     )
 
 
-def unproven(everywhere: Json, here: Json, namespace: str) -> list[Right]:
+def unproven(everywhere: Json, here: Json, namespace: str, *, peer: bool = False) -> list[Right]:
     """The rights that two SelfSubjectRulesReviews don't show.
 
     ``here`` was asked in the reader's namespace, ``everywhere`` in one that doesn't exist: it shows what holds in all.
@@ -212,14 +244,14 @@ def unproven(everywhere: Json, here: Json, namespace: str) -> list[Right]:
     shown = {None: everywhere, namespace: here}
     return [
         right
-        for right in rights(namespace)
+        for right in rights(namespace, peer=peer)
         if not any(
             _covers(rule, right) for rule in (shown[right.namespace].get("status") or {}).get("resourceRules") or []
         )
     ]
 
 
-def missing_rights(review: Json) -> list[str]:
+def missing_rights(review: Json, *, peer: bool = False) -> list[str]:
     """The rights that one SelfSubjectRulesReview (by the reader, in its namespace) doesn't show, in words.
 
     A review that calls itself incomplete (an authoriser that can't list its rules) is no proof: then nothing is missed.
@@ -227,7 +259,7 @@ def missing_rights(review: Json) -> list[str]:
     """
     if (review.get("status") or {}).get("incomplete"):
         return []
-    return [str(right) for right in unproven(review, review, SYSTEM_NAMESPACE)]
+    return [str(right) for right in unproven(review, review, SYSTEM_NAMESPACE, peer=peer)]
 
 
 def _covers(granted: Json, right: Right) -> bool:

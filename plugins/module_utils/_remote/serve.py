@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio import reader as readers
 from ansible_collections.edge.mesh.plugins.module_utils._istio import tokens
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
 from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Reader
@@ -83,7 +84,7 @@ class Request:
             cluster=params["cluster"],
             site=_side(params["site"]),
             primaries=primaries,
-            reader=Reader(params["reader"]["namespace"], params["reader"]["service_account"]),
+            reader=_reader(params["reader"]),
             api_server=(params["api_server"] or "").rstrip("/") or None,
             tls_server_name=params["tls_server_name"] or None,
             proxy_url=params["proxy_url"] or None,
@@ -256,6 +257,12 @@ class _Work:
 
 def _side(given: Json) -> Side:
     return Side(given["kubeconfig"], given["context"] or None, given.get("name") or "")
+
+
+def _reader(given: Json) -> Reader:
+    peer = given["level"] == "peer"
+    account = given["service_account"] or (readers.PEER_ACCOUNT if peer else readers.ACCOUNT)
+    return Reader(given["namespace"], account, peer=peer)
 
 
 def _status(

@@ -105,7 +105,13 @@ class SiteSide:
             live = list(pool.map(lambda body: self._api.get(readers.path_of(body)), wanted))
         wanted = [_adopting(body, found) for body, found in zip(wanted, live, strict=True)]
         differ = [tuple(readers.differences(body, found)) for body, found in zip(wanted, live, strict=True)]
-        return Survey(tuple(wanted), tuple(live), tuple(differ), tuple(anchors.result()))
+        mine = [each for each in anchors.result() if self._is_mine(each)]
+        return Survey(tuple(wanted), tuple(live), tuple(differ), tuple(mine))
+
+    def _is_mine(self, anchor: Json) -> bool:
+        """Whether an anchor's token is of this reader: a site has another one for primaries that aren't its own."""
+        account = (anchor["metadata"].get("annotations") or {}).get(readers.READER_ANNOTATION)
+        return account == self.reader.service_account or (account is None and not self.reader.peer)
 
     def has_namespace(self) -> bool:
         """Whether the reader's namespace exists."""
@@ -156,7 +162,7 @@ class SiteSide:
         with self._connect(token) as api:
             try:
                 everywhere, here = (api.create(_RULES, _rules_of(name)) for name in (_NOWHERE, self.reader.namespace))
-                doubtful = readers.unproven(everywhere, here, self.reader.namespace)
+                doubtful = readers.unproven(everywhere, here, self.reader.namespace, peer=self.reader.peer)
                 complete = not any((each.get("status") or {}).get("incomplete") for each in (everywhere, here))
                 if doubtful and not (hasty and complete):
                     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -30,10 +30,11 @@ _WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _RIGHTS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 
-def check(secret: Json | None, site: str, own: Endpoint, connect: Open, now: float) -> Finding:
+def check(secret: Json | None, site: str, own: Endpoint, connect: Open, now: float, *, peer: bool = False) -> Finding:
     """What the remote secret of ``site`` is worth at ``now`` (seconds since 1970).
 
-    ``own`` is the site's API as the controller knows it; ``connect`` opens an endpoint (raises MeshError).
+    ``own`` is the site's API as the controller knows it; ``connect`` opens an endpoint (raises MeshError). ``peer``
+    says that the primary isn't the site's own, so that its reader has fewer rights.
     """
     name = remote_secret.name_of(site)
     if secret is None:
@@ -56,18 +57,22 @@ def check(secret: Json | None, site: str, own: Endpoint, connect: Open, now: flo
         seen = f"the token expired {tokens.span(now - live.claims.expires)} ago"
         return Finding("failed", {**evidence, "seen": seen}, RERUN)
     left = tokens.span(live.claims.expires - now) if live.claims and live.claims.expires is not None else None
-    return _tried(access, site, own, connect, evidence, left)
+    return _tried(access, site, own, lambda end: _opened(connect, end, evidence, left, peer), evidence)
+
+
+def _opened(connect: Open, endpoint: Endpoint, evidence: dict[str, Any], left: str | None, peer: bool) -> Finding:
+    with connect(endpoint) as api:
+        return _asked(api, evidence, left, peer)
 
 
 def _tried(
-    access: Access, site: str, own: Endpoint, connect: Open, evidence: dict[str, Any], left: str | None
+    access: Access, site: str, own: Endpoint, ask: Callable[[Endpoint], Finding], evidence: dict[str, Any]
 ) -> Finding:
     """Use the credential where istiod does, or else where the controller can."""
     for endpoint, as_istiod in credential.places(access, site, own):
         evidence["as_istiod"] = as_istiod
         try:
-            with connect(endpoint) as api:
-                return _asked(api, evidence, left)
+            return ask(endpoint)
         except ApiError as error:
             if as_istiod and credential.is_elsewhere(error):
                 evidence["silent"] = access.server
@@ -78,7 +83,7 @@ def _tried(
     raise AssertionError("unreachable")
 
 
-def _asked(api: Api, evidence: dict[str, Any], left: str | None) -> Finding:
+def _asked(api: Api, evidence: dict[str, Any], left: str | None, peer: bool) -> Finding:
     review = api.create(_WHO, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
     user = str(((review.get("status") or {}).get("userInfo") or {}).get("username", ""))
     evidence["user"] = user
@@ -91,7 +96,7 @@ def _asked(api: Api, evidence: dict[str, Any], left: str | None) -> Finding:
             "spec": {"namespace": namespace if account else "istio-system"},
         },
     )
-    missing = reader.missing_rights(rights)
+    missing = reader.missing_rights(rights, peer=peer)
     evidence["missing_rights"] = missing
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")

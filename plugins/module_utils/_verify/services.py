@@ -31,31 +31,41 @@ class Place:
     context: str | None = None
 
 
-def find(places: Sequence[Place], hosts: Sequence[str], connect: Connect, seconds: float) -> dict[str, dict[str, Any]]:
+def find(
+    places: Sequence[Place], hosts: Sequence[str], connect: Connect, seconds: float, *, everything: bool = False
+) -> dict[str, dict[str, Any]]:
     """Site -> ``{known, why, hosts: {host: {version: pods}}}``; a host without a Service there is missing.
 
+    With ``everything`` also ``services`` (``<service>.<namespace>``) and ``namespaces``, all that there are.
     A site whose kubeconfig isn't written yet has no cluster, so it is known to have nothing.
     """
 
     def late(_name: str) -> dict[str, Any]:
-        return {"known": False, "why": f"no answer within {seconds:g} s", "hosts": {}}
+        return _answer(f"no answer within {seconds:g} s", everything=everything)
 
-    return parallel.each({each.name: partial(_look, each, hosts, connect) for each in places}, seconds, late)
+    jobs = {each.name: partial(_look, each, hosts, connect, everything) for each in places}
+    return parallel.each(jobs, seconds, late)
 
 
-def _look(place: Place, hosts: Sequence[str], connect: Connect) -> dict[str, Any]:
+def _look(place: Place, hosts: Sequence[str], connect: Connect, everything: bool) -> dict[str, Any]:
+    answer = _answer("", everything=everything)
     if not Path(place.kubeconfig).exists():
-        return {"known": True, "why": "", "hosts": {}}
+        return answer
     try:
         with connect(place.kubeconfig, place.context, place.name) as api:
             found = {host: _versions(api, host) for host in hosts}
+            if everything:
+                services = [item["metadata"] for item in api.list("/api/v1/services")]
+                answer["services"] = sorted(f"{item['name']}.{item['namespace']}" for item in services)
+                answer["namespaces"] = sorted(item["metadata"]["name"] for item in api.list("/api/v1/namespaces"))
     except MeshError as error:
-        return {"known": False, "why": error.message, "hosts": {}}
-    return {
-        "known": True,
-        "why": "",
-        "hosts": {host: versions for host, versions in found.items() if versions is not None},
-    }
+        return _answer(error.message, everything=everything)
+    return {**answer, "hosts": {host: versions for host, versions in found.items() if versions is not None}}
+
+
+def _answer(why: str, *, everything: bool) -> dict[str, Any]:
+    more: dict[str, Any] = {"services": [], "namespaces": []} if everything else {}
+    return {"known": not why, "why": why, "hosts": {}, **more}
 
 
 def _versions(api: Api, host: str) -> dict[str, int] | None:

@@ -47,6 +47,7 @@ CHECKS_OF: Mapping[str, tuple[str, ...]] = {
     "primary": ("input.namespace", "input.trust", "gateway.ready", "gateway.address"),
 }
 
+_READER = "input.reader"
 _SYSTEM = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}"
 _ROOTS = {"fieldSelector": f"metadata.name={ROOT_CERT_CONFIGMAP}"}
 _PAUSE = 0.5
@@ -146,7 +147,7 @@ def _round(
         return [check for check in CHECKS_OF[site.role] if not only or check in only]
 
     def job(site: Site) -> Callable[[], list[Record]]:
-        return lambda: _ask_site(site, wanted(site), leads.get(site.primary), revision, world, seconds)
+        return lambda: _ask_site(site, wanted(site), leads, revision, world, seconds, peers=not only or _READER in only)
 
     def late(name: str) -> list[Record]:
         site = next(each for each in sites if each.name == name)
@@ -174,8 +175,9 @@ def _ask_primary(primary: Primary, lead: _Lead, world: World) -> None:
 
 
 def _ask_site(
-    site: Site, checks: list[str], lead: _Lead | None, revision: str, world: World, seconds: float
-) -> list[Record]:
+    site: Site, checks: list[str], leads: Mapping[str, _Lead], revision: str, world: World, seconds: float,
+    *, peers: bool,
+) -> list[Record]:  # fmt: skip
     end = world.clock() + seconds
     try:
         endpoint = world.load(site.kubeconfig, site.context)
@@ -183,8 +185,9 @@ def _ask_site(
     except MeshError as error:
         return _all_unknown(site, checks, error)
     with connection as api:
-        asker = _Asker(site, _View(api), endpoint, lead, revision, world, end)
-        return [asker.ask(check) for check in checks]
+        asker = _Asker(site, _View(api), endpoint, leads.get(site.primary), revision, world, end)
+        others = {name: lead for name, lead in leads.items() if peers and name not in (site.primary, site.name)}
+        return [*(asker.ask(check) for check in checks), *asker.ask_peers(others)]
 
 
 def _all_unknown(site: Site, checks: Iterable[str], error: MeshError) -> list[Record]:
@@ -192,11 +195,12 @@ def _all_unknown(site: Site, checks: Iterable[str], error: MeshError) -> list[Re
     return [_record(check, site, finding, 0) for check in checks]
 
 
-def _record(check: str, site: Site, finding: Finding, took_ms: int) -> Record:
-    origin: Literal["controller", "site-api"] = "controller" if check == "input.reader" else "site-api"
+def _record(check: str, site: Site, finding: Finding, took_ms: int, peer: str | None = None) -> Record:
+    origin: Literal["controller", "site-api"] = "controller" if check == _READER else "site-api"
     return record(
-        check, site.name, finding.verdict, origin=origin, evidence=finding.evidence, hint=finding.hint, took_ms=took_ms
-    )
+        check, site.name, finding.verdict, peer=peer, origin=origin, evidence=finding.evidence, hint=finding.hint,
+        took_ms=took_ms,
+    )  # fmt: skip
 
 
 class _Asker:
@@ -232,6 +236,19 @@ class _Asker:
             finding = unknown(error)
         return _record(check, self._site, finding, took())
 
+    def ask_peers(self, others: Mapping[str, _Lead]) -> list[Record]:
+        """What the credentials of primaries that aren't the site's own are worth.
+
+        One that gives no answer is left out here: its own records say so, and nothing is wrong with this site.
+        """
+        found = []
+        for name, lead in others.items():
+            took = timed(self._world.clock)
+            with suppress(MeshError):
+                finding = self._credential(lead.wait(self._end - self._world.clock()), peer=True)
+                found.append(_record(_READER, self._site, finding, took(), peer=name))
+        return found
+
     def _no_control_plane(self) -> Finding:
         return running.no_control_plane(self._view.list("/api/v1/pods"))
 
@@ -251,11 +268,15 @@ class _Asker:
         )
 
     def _reader(self) -> Finding:
-        secret = self._primary().secrets.get(remote_secret.name_of(self._site.name))
+        return self._credential(self._primary())
+
+    def _credential(self, lead: _Lead, *, peer: bool = False) -> Finding:
+        secret = lead.secrets.get(remote_secret.name_of(self._site.name))
         world = self._world
         return reader.check(
-            secret, self._site.name, self._endpoint, lambda end: world.connect(end, self._site.name), world.now()
-        )
+            secret, self._site.name, self._endpoint, lambda end: world.connect(end, self._site.name), world.now(),
+            peer=peer,
+        )  # fmt: skip
 
     def _trust(self) -> Finding:
         injected = inputs.injected_namespaces(self._view.list("/api/v1/namespaces"), self._revision)

@@ -14,7 +14,7 @@ import http.client
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urljoin
 
@@ -35,12 +35,16 @@ _GIVE_UP_AFTER = 3  # calls in a row without any answer end a round: an address 
 
 @dataclass(frozen=True)
 class Caller:
-    """A site to call from, and the addresses of its ingress gateway as the controller reaches them."""
+    """A site to call from, and the addresses of its ingress gateway as the controller reaches them.
+
+    ``expect`` are the sites that must answer it, where these aren't the order's.
+    """
 
     name: str
     kubeconfig: str
     context: str | None = None
     ingress_addresses: tuple[str, ...] = ()
+    expect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,16 +89,19 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
     """The records of every direction, in the order of ``callers``."""
     jobs: dict[str, Callable[[], list[Record]]] = {}
     by_job: dict[str, tuple[Caller, bool]] = {}
+    orders = {caller.name: replace(order, expect=caller.expect or order.expect) for caller in callers}
     kinds = {"pod": _from_pod, "ingress": _from_outside} if order.ingress_path else {"pod": _from_pod}
     for kind, work in kinds.items():
         for caller in callers:
-            jobs[f"{kind} {caller.name}"] = partial(work, caller, order, world)
+            jobs[f"{kind} {caller.name}"] = partial(work, caller, orders[caller.name], world)
             by_job[f"{kind} {caller.name}"] = (caller, kind == "pod")
 
     def late(job: str) -> list[Record]:
         caller, from_pod = by_job[job]
         error = MeshError("the calls didn't end", site=caller.name, why=f"{order.seconds:g} s weren't enough")
-        return _pairs_unknown(caller, order, error, 0) if from_pod else [_ingress(caller, unknown(error), 0)]
+        return (
+            _pairs_unknown(caller, orders[caller.name], error, 0) if from_pod else [_ingress(caller, unknown(error), 0)]
+        )
 
     found = parallel.each(jobs, order.seconds, late)
     return [item for items in found.values() for item in items]

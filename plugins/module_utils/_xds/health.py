@@ -24,7 +24,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Clien
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
 from ansible_collections.edge.mesh.plugins.module_utils._xds import checks, expect, istiod, reach, transport
 from ansible_collections.edge.mesh.plugins.module_utils._xds.deadline import Deadline, gather
-from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Mesh, Site, Snapshot
+from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site, Snapshot
 from ansible_collections.edge.mesh.plugins.module_utils._xds.synthetic import Walk
 
 __all__ = ["Access", "Api", "Request", "examine"]
@@ -44,7 +44,10 @@ class Access:
 
 @dataclass(frozen=True)
 class Request:
-    """What to examine; ``timeout`` is seconds for each site, and for istiod."""
+    """What to examine; ``timeout`` is seconds for each site, and for istiod.
+
+    ``peers`` are sites of other primaries, which this one's istiod must have synced; ``name`` is this one's.
+    """
 
     primary: Access
     primary_address: str | None
@@ -52,6 +55,8 @@ class Request:
     sites: tuple[tuple[Site, Access], ...]
     expectations: tuple[expect.Expectation, ...]
     timeout: float
+    peers: tuple[Site, ...] = ()
+    name: str | None = None
 
 
 class Api(istiod.PrimaryApi, Protocol):
@@ -124,6 +129,7 @@ def examine(
         for (site, _access), walk in zip(request.sites, walks, strict=True)
         for entry in [*_istiod_records(site, request.mesh, snapshot, took), *walk.records()]
     ]
+    records += _peer_records(request, snapshot, took)
     return _result(request, snapshot, records, apis.close())
 
 
@@ -179,11 +185,10 @@ def _ask_istiod(
     request: Request, primary: Api, publish: Callable[[Snapshot], None], sleep: Callable[[float], None]
 ) -> None:
     def settled(snapshot: Snapshot) -> bool:
-        return all(
-            finding.verdict == "ok"
-            for site, _access in request.sites
-            for finding in (checks.cluster_synced(site, snapshot), checks.proxy_synced(site, request.mesh, snapshot))
-        )
+        own = [site for site, _access in request.sites]
+        findings = [checks.cluster_synced(site, snapshot) for site in [*own, *request.peers]]
+        findings += [checks.proxy_synced(site, request.mesh, snapshot) for site in own]
+        return all(finding.verdict == "ok" for finding in findings)
 
     istiod.watch(
         lambda: primary,
@@ -203,18 +208,34 @@ def _istiod_records(site: Site, mesh: Mesh, snapshot: Snapshot, took_ms: int) ->
         "istiod.cluster-synced": checks.cluster_synced(site, snapshot),
         "proxy.synced": checks.proxy_synced(site, mesh, snapshot),
     }
+    return [_istiod_record(check, site, finding, snapshot, took_ms) for check, finding in found.items()]
+
+
+def _peer_records(request: Request, snapshot: Snapshot, took_ms: int) -> list[Record]:
+    """Whether istiod has synced the sites of other primaries; none if it gave no answer, which its own sites tell."""
+    if not any(replica.answered for replica in snapshot.replicas):
+        return []
     return [
-        record(
-            check,
-            site.cluster,
-            finding.verdict,
-            origin="istiod",
-            evidence=finding.evidence,
-            hint=finding.hint,
-            took_ms=max((replica.took_ms for replica in snapshot.replicas), default=took_ms),
+        _istiod_record(
+            "istiod.cluster-synced", site, checks.cluster_synced(site, snapshot), snapshot, took_ms, request.name
         )
-        for check, finding in found.items()
+        for site in request.peers
     ]
+
+
+def _istiod_record(
+    check: str, site: Site, finding: Finding, snapshot: Snapshot, took_ms: int, peer: str | None = None
+) -> Record:
+    return record(
+        check,
+        site.cluster,
+        finding.verdict,
+        peer=peer,
+        origin="istiod",
+        evidence=finding.evidence,
+        hint=finding.hint,
+        took_ms=max((replica.took_ms for replica in snapshot.replicas), default=took_ms),
+    )
 
 
 def _result(request: Request, snapshot: Snapshot, records: list[Record], requests: int) -> dict[str, Any]:

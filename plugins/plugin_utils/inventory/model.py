@@ -20,6 +20,7 @@ import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.exports import arrange_exports
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.machines import machines_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import read_traffic
@@ -54,7 +55,7 @@ def load_schema() -> Mapping[str, Mapping[str, Any]]:
 
 
 def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
-    """The model ``{mesh, sites, primaries, edges, traffic, wan}`` and everything that is wrong with the inventory.
+    """The model ``{mesh, sites, primaries, edges, traffic, wan, exports}`` and all that is wrong with the inventory.
 
     ``sites`` maps a site's name to its entry, ``traffic`` is what `traffic.py` makes. The model is complete only if
     there are no problems.
@@ -82,6 +83,7 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     traffic, wrong = read_traffic(mesh, sites, greeters)
     problems += wrong
     problems += arrange(sites, traffic["hosts"])
+    problems += arrange_exports(mesh, sites, traffic["hosts"])
     model = {
         "mesh": mesh,
         "sites": sites,
@@ -89,6 +91,7 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
         "edges": [name for name, site in sites.items() if site["role"] == "edge"],
         "traffic": traffic,
         "wan": any(site["wan_links"] for site in sites.values()),
+        "exports": any(site["exports"] is not None for site in sites.values()),
     }
     return model, problems
 

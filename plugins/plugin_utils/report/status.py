@@ -46,9 +46,8 @@ def rows(
             site,
             [record for record in in_order(records) if record["site"] == site["name"]],
             versions.get(site["name"], set()),
-            next(
-                (each for each in known if each["cluster"] == site["name"] and each["primary"] == site["primary"]), {}
-            ),
+            # every primary that reads the site has a token of its own
+            [each for each in known if each["cluster"] == site["name"]],
             authorities.get(site["primary"]) or {},
             now,
         )
@@ -79,12 +78,12 @@ def short(text: str | None, now: datetime) -> str:
 
 
 def _row(
-    site: Json, records: Sequence[Json], versions: set[str], secret: Json, authority: Json, now: datetime
+    site: Json, records: Sequence[Json], versions: set[str], secrets: Sequence[Json], authority: Json, now: datetime
 ) -> dict[str, Any]:
     facts = site["facts"]
     ends = {
         "certificate": _first([each.get("not_after") for each in _chain(authority)]),
-        "token": secret.get("expires_at"),
+        "token": _first([secret.get("expires_at") for secret in secrets]),
         "credential": facts.get("credential_expires_at"),
     }
     status, reason = _judged(site, records, authority, ends, now)
@@ -128,8 +127,7 @@ def _due(site: Json, authority: Json, ends: Json, now: datetime) -> list[str]:
         if each.get("not_after") and each.get("not_before"):
             third = (moment(each["not_after"]) - moment(each["not_before"])) / 3
             found += _late("the primary's certificate", each["not_after"], third, now)
-    if site["role"] == "edge":
-        found += _late("its token", ends["token"], _window(site), now)
+    found += _late("its token", ends["token"], _window(site), now)
     found += _late("the kubeconfig's client certificate", ends["credential"], _CLIENT_CERTIFICATE, now)
     return found
 

@@ -19,18 +19,20 @@ __all__ = ["STEPS", "left", "rows"]
 Json = Mapping[str, Any]
 
 _GATEWAYS = "gateways"
-_SAMPLES, _WAN = "sample apps", "WAN links"
+_PEERS, _SAMPLES, _WAN = "other primaries", "sample apps", "WAN links"
 _COMMON = ("preflight", "cluster")
 STEPS = {
-    "primary": (*_COMMON, "trust", "control plane", _GATEWAYS, _SAMPLES, "routes", _WAN),
-    "edge": (*_COMMON, "enrolment", _GATEWAYS, _SAMPLES, _WAN),
+    "primary": (*_COMMON, "trust", "control plane", _GATEWAYS, _PEERS, _SAMPLES, "routes", _WAN),
+    "edge": (*_COMMON, "enrolment", _GATEWAYS, _PEERS, _SAMPLES, _WAN),
 }
 _RUNNING, _WAITING, _DONE, _SKIPPED = "running", "not started", "done", "skipped"
 _LOST_HINT = "see that it runs and that SSH reaches it, then run site.yml again: it goes on from there"
 _UNKNOWN = "there is no cluster yet, so what it gets is not known"
 
 
-def rows(sites: Iterable[Json], *, sample_apps: bool, wan_links: bool = False) -> list[dict[str, Any]]:
+def rows(
+    sites: Iterable[Json], *, sample_apps: bool, wan_links: bool = False, peers: bool = False
+) -> list[dict[str, Any]]:
     """A row ``{site, step, result, reason, steps, changes}`` a site.
 
     Of a site is given: ``site``, ``role``, ``at`` (the step that begins now; empty when the run is at its end),
@@ -39,7 +41,8 @@ def rows(sites: Iterable[Json], *, sample_apps: bool, wan_links: bool = False) -
     without the site for no reason that was recorded; ``machine`` is then the one that was worked on, and ``last`` the
     result of the last task there.
     """
-    left_out = {step for step, wanted in ((_SAMPLES, sample_apps), (_WAN, wan_links)) if not wanted}
+    wanted = {_PEERS: peers, _SAMPLES: sample_apps, _WAN: wan_links}
+    left_out = {step for step, is_wanted in wanted.items() if not is_wanted}
     return [_row(site, [step for step in STEPS[site["role"]] if step not in left_out]) for site in sites]
 
 

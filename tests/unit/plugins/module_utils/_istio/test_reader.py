@@ -140,6 +140,25 @@ def test_a_static_tokens_secret_names_the_account():
     assert made["metadata"]["annotations"] == {
         "edge.mesh/primary": "hub",
         "edge.mesh/cluster": "paris",
+        "edge.mesh/reader": "reader",
         "kubernetes.io/service-account.name": "reader",
     }
     assert "name" not in made["metadata"]
+
+
+PEER = Reader("istio-system", "other", peer=True)
+
+
+def test_a_peer_reads_all_that_the_own_primary_reads_and_writes_nothing():
+    rules = [rule for body in reader.objects(PEER) for rule in body.get("rules", [])]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert not [rule for rule in rules if {"tokenreviews", "subjectaccessreviews"} & set(rule["resources"])]
+    reads = {right for right in reader.rights("istio-system") if right.verb in ("list", "watch")}
+    assert {right for right in reader.rights("istio-system", peer=True) if right.verb != "get"} == reads
+
+
+def test_a_peers_rights_are_enough_for_a_peer_only():
+    rules = [rule for body in reader.objects(PEER) for rule in body.get("rules", [])]
+    review = {"status": {"resourceRules": rules}}
+    assert reader.missing_rights(review, peer=True) == []
+    assert "create tokenreviews.authentication.k8s.io" in reader.missing_rights(review)

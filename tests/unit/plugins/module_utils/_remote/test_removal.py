@@ -10,10 +10,12 @@ import pytest
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.kubeconfig import Access
+from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import Reader
 from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import Wanted
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._remote import credential, removal
 from ansible_collections.edge.mesh.plugins.module_utils._remote.credential import Primary, Settings
+from ansible_collections.edge.mesh.plugins.module_utils._remote.site import SiteSide
 
 
 @pytest.fixture
@@ -143,3 +145,22 @@ def test_an_istiod_whose_worker_hangs_is_told(joined):
     (told,) = absent(joined).warnings
     assert told.startswith("hub: the worker of istiod-a hangs and takes in no remote secret any more; restart it")
     assert told.endswith("(kubectl -n istio-system delete pod istiod-a)")
+
+
+def test_two_readers_of_a_site_live_and_die_apart(joined):
+    """The own primary's and the one that others read with: neither takes the other's tokens for its own."""
+    south = joined.FakeCluster(joined.clock, "south")
+    south.add_namespace("istio-system")
+    peer = Primary("south", joined.FakeApi(south, site="south"), joined.FakeIstiod(south, joined.site))
+    reader = Reader("istio-system", "others", peer=True)
+    side = SiteSide(
+        joined.site_api, lambda token: joined.FakeApi(joined.site, token, "paris"), reader, joined.clock.time
+    )
+    wanted = Wanted("paris", Access(joined.SITE_URL, joined.CA), reader.subject, False, 86400.0, None)
+    credential.present(wanted, Settings(seconds=5), side, [peer], joined.clock.time)
+    assert (len(side.survey().anchors), len(joined.side.survey().anchors)) == (1, 1)
+    gone = absent(joined, site=side, primaries=[peer])
+    assert "the reader's ServiceAccount istio-system/others is deleted" in gone.done
+    assert (gone.remaining, gone.warnings) == ([], [])
+    assert (len(side.survey().anchors), len(joined.side.survey().anchors)) == (0, 1)
+    assert joined.REMOTE_SECRET in joined.hub.objects

@@ -199,3 +199,32 @@ def test_connections_are_closed(mesh: Mesh) -> None:
 def test_an_address_resolves_to_itself_and_a_bad_name_to_nothing() -> None:
     assert survey.resolve("192.0.2.1") == ["192.0.2.1"]
     assert survey.resolve("name.invalid") == []
+
+
+def _peers(records: list[Record]) -> list[tuple[str, str, str | None, str]]:
+    return [(item.site, item.id, item.peer, item.verdict) for item in records if item.peer]
+
+
+BOTH = (Primary("centre", "/centre.yaml"), Primary("south", "/south.yaml"))
+
+
+def test_the_credentials_of_other_primaries_are_tried_too(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SERVERS, "/south.yaml", "https://south")
+    mesh.apis["https://south"] = fakes.centre()
+    assert _peers(mesh.survey(SHOP, primaries=BOTH)) == [("shop", "input.reader", "south", "ok")]
+    assert _peers(mesh.survey(SHOP, primaries=BOTH, only=frozenset({"input.trust"}))) == []
+    # what another primary lacks is told of the site; the site's own primary has its record beside it
+    mesh.apis["https://south"].answers[f"{survey._SYSTEM}/secrets"] = []
+    found = mesh.survey(SHOP, primaries=BOTH)
+    assert _peers(found) == [("shop", "input.reader", "south", "failed")]
+    assert [item.verdict for item in found if item.id == "input.reader" and item.peer is None] == ["ok"]
+
+
+def test_another_primary_that_gives_no_answer_spoils_no_site_of_others(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SERVERS, "/south.yaml", "https://south")
+    mesh.apis["https://south"] = fakes.FakeApi({"*": fakes.refused()})
+    found = mesh.survey(SHOP, primaries=BOTH)
+    assert _peers(found) == []
+    assert {item.verdict for item in found} == {"ok"}

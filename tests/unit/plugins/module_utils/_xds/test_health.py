@@ -38,6 +38,7 @@ class World:
         self.timeout = 10.0
         self.expect: list[dict[str, str]] = []
         self._open = ExitStack()
+        self.peers: tuple[Site, ...] = ()
 
     def start(self) -> None:
         for pod, istiod in self.istiods.items():
@@ -74,7 +75,9 @@ class World:
             gateway="istio-eastwestgateway",
             networks={site.cluster: site.network for site, _access in sites},
         )
-        request = Request(hub, self.address, mesh, sites, expect.read(self.expect), self.timeout)
+        request = Request(
+            hub, self.address, mesh, sites, expect.read(self.expect), self.timeout, peers=self.peers, name="hub"
+        )
         return examine(request, self.connect, self._sleep)
 
     def _sleep(self, seconds: float) -> None:
@@ -302,3 +305,22 @@ def test_a_missing_library_is_an_error_of_one_line(world: World, monkeypatch: py
     monkeypatch.setattr(transport, "MISSING", "No module named 'grpc'")
     with pytest.raises(MeshError, match="install grpcio and xds-protos"):
         world.examine()
+
+
+def test_sites_of_other_primaries_must_be_synced_and_nothing_else_is_asked_of_them(world: World) -> None:
+    world.peers = (Site("edge2", "net-edge2"),)
+    world.start()
+    result = world.examine()
+    [found] = [item for item in result["checks"] if item["site"] == "edge2"]
+    assert (found["id"], found["peer"], found["verdict"]) == ("istiod.cluster-synced", "hub", "failed")
+    assert "remote secret" in found["hint"]
+    assert result["healthy"] is False
+
+
+def test_an_istiod_that_gives_no_answer_says_nothing_of_the_sites_of_others(world: World) -> None:
+    world.peers = (Site("edge2", "net-edge2"),)
+    world.start()
+    world.apis["hub"].pods = ()
+    result = world.examine()
+    assert not [item for item in result["checks"] if item["site"] == "edge2"]
+    assert result["healthy"] is False

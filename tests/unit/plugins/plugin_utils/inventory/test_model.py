@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, load_schema, read
+
+ROOT = Path(__file__).resolve().parents[5]
 
 
 def inventory(
@@ -233,3 +237,19 @@ def test_an_address_that_others_reach_is_taken(variables: dict[str, Any]) -> Non
 
 def test_nobody_has_to_reach_the_api_of_a_primary() -> None:
     assert messages(inventory({"centre": {"edge_mesh_api_server": "https://127.0.0.1:6443"}})) == []
+
+
+def test_the_lab_of_two_primaries_is_sound_and_says_whose_each_site_is() -> None:
+    directory = ROOT / "inventories/lab-multi-primary"
+    children = yaml.safe_load((directory / "hosts.yml").read_text())["all"]
+    sites = {}
+    for group in ("site_centre", "site_south", "site_shop"):
+        own = yaml.safe_load((directory / f"group_vars/{group}.yml").read_text())
+        sites[group.removeprefix("site_")] = {**children["vars"], **own}
+    assert set(children["children"]["mesh_primary"]["children"]) == {"site_centre", "site_south"}
+    model, problems = read(inventory(sites, primaries=("centre", "south")))
+    assert problems == []
+    assert {name: site["primary"] for name, site in model["sites"].items()} == {
+        "centre": "centre", "south": "south", "shop": "centre",
+    }  # fmt: skip
+    assert (model["exports"], model["mesh"]["id"]) == (False, "mesh2")

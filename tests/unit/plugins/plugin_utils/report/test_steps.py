@@ -20,8 +20,8 @@ def site(name: str = "shop", **more: Any) -> dict[str, Any]:
     return {"site": name, "role": "edge", "at": "", "begun": True, "failed": {}, "known": True, "results": [], **more}
 
 
-def row(*, sample_apps: bool = False, wan_links: bool = False, **more: Any) -> dict[str, Any]:
-    return steps.rows([site(**more)], sample_apps=sample_apps, wan_links=wan_links)[0]
+def row(*, sample_apps: bool = False, wan_links: bool = False, peers: bool = False, **more: Any) -> dict[str, Any]:
+    return steps.rows([site(**more)], sample_apps=sample_apps, wan_links=wan_links, peers=peers)[0]
 
 
 def results(found: dict[str, Any]) -> dict[str, str]:
@@ -29,11 +29,12 @@ def results(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_site_at_the_end_has_done_every_step_of_its_role() -> None:
-    found = row(sample_apps=True, wan_links=True)
+    found = row(sample_apps=True, wan_links=True, peers=True)
     assert (found["step"], found["result"]) == ("all", "done")
     assert results(found) == dict.fromkeys(steps.STEPS["edge"], "done")
     assert "sample apps" not in results(row())
     assert "WAN links" not in results(row())
+    assert "other primaries" not in results(row())
     assert "trust" in results(row(role="primary"))
 
 

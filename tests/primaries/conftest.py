@@ -1,0 +1,72 @@
+# Copyright (c) 2026 edge.mesh contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two primaries and an edge of one of them: a mesh of its own, made once, and taken away at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.lab import ROOT, Lab, Played, docker, write_inventory
+
+MESH = "twin"
+NORTH, SOUTH, KIOSK = "north", "south", "kiosk"
+PRIMARIES = (NORTH, SOUTH)
+OWNER = {NORTH: NORTH, SOUTH: SOUTH, KIOSK: NORTH}
+SITES = tuple(OWNER)
+
+# For people who work on these tests: the mesh of an earlier call is taken as it is, and stays.
+KEEP = bool(os.environ.get("EDGE_MESH_KEEP_LAB"))
+
+
+def node(site: str) -> str:
+    """The container that is a site's node."""
+    return f"{MESH}-{site}-control-plane"
+
+
+def inventory(lab: Lab, **common: Any) -> None:
+    """Write the inventory with ``common`` variables beside those that it needs."""
+    sites: dict[str, dict[str, Any]] = {
+        name: {"sample_apps_helloworld_version": f"v{number}"} for number, name in enumerate(SITES, 4)
+    }
+    sites[KIOSK]["edge_mesh_primary"] = OWNER[KIOSK]
+    for name, more in common.pop("sites", {}).items():
+        sites[name] |= more
+    wanted = {"edge_mesh_provider": "kind", "edge_mesh_sample_apps": True, "edge_mesh_waves": ["100%"], **common}
+    write_inventory(lab.inventory, MESH, sites, PRIMARIES, wanted)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The mesh's inventory; what an earlier run left is removed first, what this one made at the end."""
+    found = Lab(ROOT / "tests/output/primaries/inventory")
+    if KEEP:
+        inventory(found)
+        yield found
+        return
+    left = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-").split()
+    if left:
+        docker("rm", "--force", "--volumes", *left)
+    shutil.rmtree(found.inventory, ignore_errors=True)
+    inventory(found)
+    yield found
+    stopped = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-", "--filter", "status=exited").split()
+    if stopped:
+        docker("start", *stopped)
+    removed = found.play("playbooks/destroy.yml")
+    assert removed.rc == 0, "the lab could not be taken away"
+    assert docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-") == ""
+
+
+@pytest.fixture(scope="session")
+def first_run(lab: Lab) -> Played:
+    """The main job, from nothing."""
+    played = lab.play("site.yml")
+    assert played.rc == 0, played.output[-4000:]
+    return played
