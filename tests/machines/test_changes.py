@@ -9,7 +9,14 @@ What runs there is the lab's stand-in, not K3s.
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+import yaml
 
 from tests.lab import k3s_release
 from tests.machines.conftest import MACHINE, VERSION, Bench
@@ -41,3 +48,26 @@ def test_registries_come_and_go_and_their_password_is_seen_nowhere(running: Benc
     assert "planted-secret" not in played.output
     running.works()
     assert running.sh(f"ls {file} 2>/dev/null || true") == ""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A free port of this machine; a tunnel that begins there is closed again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = int(probe.getsockname()[1])
+    yield number
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if f"127.0.0.1:{number}:127.0.0.1:6443".encode() in words:
+            os.kill(int(process.name), signal.SIGTERM)
+
+
+def test_the_controller_works_through_a_tunnel(running: Bench, port: int) -> None:
+    running.works(tunnel_port=port)
+    kubeconfig = running.lab.kubeconfig("cove")
+    assert yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"] == f"https://127.0.0.1:{port}"
+    assert running.lab.kubectl("cove", "get", "--raw", "/readyz") == "ok"

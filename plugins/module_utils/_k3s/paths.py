@@ -34,7 +34,11 @@ UNITS = {"server": "k3s", "agent": "k3s-agent"}
 TREES = (
     "/etc/rancher/k3s", "/etc/rancher/node", DATA, "/var/lib/kubelet", "/var/lib/cni", "/run/k3s", "/run/flannel",
 )  # fmt: skip
-PARENTS = ("/etc/rancher", "/var/lib/rancher")  # if nothing else is in them
+# If nothing else is in them; the kubelet makes the last ones for plugins that somebody may bring.
+PARENTS = (
+    "/etc/rancher", "/var/lib/rancher", "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
+    "/usr/libexec/kubernetes/kubelet-plugins/volume", "/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/kubernetes",
+)  # fmt: skip
 STATIC = (BINARY, BINARY + PREVIOUS)
 LINKS = ("cni0", "flannel.1", "flannel-v6.1", "kube-ipvs0", "flannel-wg", "flannel-wg-v6")
 

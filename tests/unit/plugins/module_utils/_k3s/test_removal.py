@@ -85,6 +85,17 @@ def test_all_of_it_goes_and_strangers_stay(world: World) -> None:
     assert "KUBE" not in world.rules
 
 
+@pytest.mark.parametrize("brought", [False, True])
+def test_the_kubelets_directory_of_plugins_goes_unless_somebody_brought_one(world: World, brought: bool) -> None:
+    plugins = world.root / "usr/libexec/kubernetes/kubelet-plugins/volume/exec"
+    plugins.mkdir(parents=True)
+    if brought:
+        (plugins / "theirs").write_text("")
+    removal(world).remove()
+    assert (world.root / "usr/libexec/kubernetes").exists() is brought
+    assert (world.root / "usr/libexec").exists()
+
+
 def test_it_stops_before_it_unmounts_and_inner_mounts_go_first(world: World) -> None:
     removal(world).remove()
     words = [" ".join(call) for call in world.calls]
