@@ -23,7 +23,7 @@ HELLO = "http://helloworld.sample:5000/hello"
 PEER = "istio-reader-edge-mesh-peer"
 
 
-def curl(lab: Lab, site: str, calls: int, *, patience: int = 20) -> list[str]:
+def curl(lab: Lab, site: str, calls: int, *, patience: int = 10) -> list[str]:
     """What helloworld answers to calls from a site, one after the other; an empty line for none."""
     script = f"for i in $(seq {calls}); do curl -s -m {patience} {HELLO} || echo; done"
     return lab.kubectl(
@@ -125,8 +125,8 @@ def without_south(lab: Lab, first_run: Played) -> Iterator[None]:
 
 def test_the_other_side_keeps_answering(lab: Lab, without_south: None) -> None:
     for site in (NORTH, KIOSK):
-        wait_until(lambda site=site: all(curl(lab, site, 6)), f"calls from {site} without {SOUTH}")  # type: ignore[misc]
-        answers = curl(lab, site, 20)
+        wait_until(lambda site=site: all(curl(lab, site, 4)), f"calls from {site} without {SOUTH}")  # type: ignore[misc]
+        answers = curl(lab, site, 10)
         assert all("site=" in line for line in answers), answers
         assert {line.split("site=")[1].split()[0] for line in answers} == {NORTH, KIOSK}
 
