@@ -66,7 +66,9 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def first_run(lab: Lab) -> Played:
-    """The main job, from nothing."""
+    """The main job, from nothing; a mesh that is kept is taken as it is."""
+    if KEEP:
+        return Played(0, "", 0.0)
     played = lab.play("site.yml")
     assert played.rc == 0, played.output[-4000:]
     return played
