@@ -75,6 +75,7 @@ def test_it_holds_nothing_that_serves_the_checkout_only(members: list[str]) -> N
         "tools/",
         "extensions/",
         "inventories/lab/",
+        "inventories/lab-multi-primary/",
         ".ci/",
         "Makefile",
         "ansible.cfg",

@@ -70,7 +70,8 @@ class Mesh:
             return Answer(error="Connection refused")
         return Answer(sites[len(self.knocked) % len(sites)], "v1", "p")
 
-    def run(self, **options: Any) -> list[Record]:
+    def run(self, hears: tuple[str, ...] = (), **options: Any) -> list[Record]:
+        """All calls; ``hears`` are the sites whose answers the shop alone expects."""
         order = {
             "namespace": "sample", "label": "app=sleep", "container": "sleep",
             "url": "http://helloworld.sample:5000/hello", "ingress_path": "/hello", "ingress_port": 80,
@@ -78,7 +79,7 @@ class Mesh:
         }  # fmt: skip
         callers = [
             traffic.Caller("centre", "/centre.yaml", None, ("192.0.2.10",)),
-            traffic.Caller("shop", "/shop.yaml", None, ("192.0.2.20",)),
+            traffic.Caller("shop", "/shop.yaml", None, ("192.0.2.20",), hears),
         ]
         world = traffic.World(connect=self.connect, call=self.call, clock=self.clock, sleep=self.clock.sleep)
         return traffic.run(callers, traffic.Order(**order), world)
@@ -100,6 +101,14 @@ def test_a_mesh_that_is_well_answers_in_every_direction(mesh: Mesh) -> None:
     assert verdicts(records, "traffic.ingress") == {("centre", None): "ok", ("shop", None): "ok"}
     assert {item.origin for item in records if item.id == "traffic.ingress"} == {"controller"}
     assert {item.origin for item in records if item.id != "traffic.ingress"} == {"pod"}
+
+
+def test_a_site_that_isnt_shown_another_doesnt_wait_for_its_answer(mesh: Mesh) -> None:
+    records = mesh.run(hears=("shop",))
+    assert verdicts(records, "traffic.reach") == {
+        ("centre", "centre"): "ok", ("centre", "shop"): "ok", ("shop", "shop"): "ok",
+    }  # fmt: skip
+    assert verdicts(records, "traffic.mtls") == {("centre", "shop"): "ok"}
 
 
 def test_the_calls_are_one_bounded_command_in_the_client(mesh: Mesh) -> None:
