@@ -71,3 +71,9 @@ def test_the_controller_works_through_a_tunnel(running: Bench, port: int) -> Non
     kubeconfig = running.lab.kubeconfig("cove")
     assert yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"] == f"https://127.0.0.1:{port}"
     assert running.lab.kubectl("cove", "get", "--raw", "/readyz") == "ok"
+
+
+def test_removal_leaves_nothing(running: Bench) -> None:
+    removed = running.lab.play("playbooks/destroy.yml", "--limit", MACHINE)
+    assert removed.rc == 0, removed.output[-3000:]
+    assert running.machines.left() == []
