@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -19,14 +20,14 @@ SITES: dict[str, Any] = {
     "kiosk": {"role": "edge", "primary": "south"},
 }
 FACTS: dict[str, Any] = {name: {"kubeconfig": f"/{name}", "context": None} for name in SITES}
-ALL = list(SITES)
+ALL = tuple(SITES)
 
 
-def pairs(site: str, inside: list[str] = ALL, facts: dict[str, Any] = FACTS) -> set[tuple[str, str]]:
+def pairs(site: str, inside: Sequence[str] = ALL, facts: Mapping[str, Any] | None = None) -> set[tuple[str, str]]:
     """(primary, site that it reads) of all that the site's host has to see to."""
     return {
         (primary["name"], entry["site"])
-        for entry in readings(SITES, site, facts, inside)
+        for entry in readings(SITES, site, FACTS if facts is None else facts, inside)
         for primary in entry["primaries"]
     }
 
