@@ -37,7 +37,8 @@ TREES = (
 # If nothing else is in them; the kubelet makes the last ones for plugins that somebody may bring.
 PARENTS = (
     "/etc/rancher", "/var/lib/rancher", "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
-    "/usr/libexec/kubernetes/kubelet-plugins/volume", "/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/kubernetes",
+    "/usr/libexec/kubernetes/kubelet-plugins/volume", "/usr/libexec/kubernetes/kubelet-plugins",
+    "/usr/libexec/kubernetes",
 )  # fmt: skip
 STATIC = (BINARY, BINARY + PREVIOUS)
 LINKS = ("cni0", "flannel.1", "flannel-v6.1", "kube-ipvs0", "flannel-wg", "flannel-wg-v6")
