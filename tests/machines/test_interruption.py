@@ -44,7 +44,6 @@ def test_a_machine_that_dies_is_named_and_the_next_run_finishes(clean: Bench, sp
             time.sleep(0.2)
         docker("kill", container)
         said, _none = running.communicate(timeout=400)
-    (clean.lab.inventory / "death.log").write_text(said)
     found = clean.row(Played(running.returncode, said, 0.0))
     assert found["result"] == "failed"
     for words in (MACHINE, "run site.yml again"):
