@@ -95,6 +95,8 @@ def _impossible(site: Mapping[str, Any]) -> list[str]:
         )
     if site["wan_rules"]:
         wrong.append("edge_mesh_wan_rules are kept by sidecars, and a gateway_only site has none; drop the rules")
+    if site.get("exports") is not None:
+        wrong.append(f"edge_mesh_exports can't say what a gateway_only site shows; {SHOWS} does, to the whole mesh")
     for address in site["gateway_addresses"] if isinstance(site["gateway_addresses"], list) else []:
         try:
             ipaddress.ip_address(str(address))

@@ -65,6 +65,7 @@ def test_a_site_with_sidecars_has_no_such_ports() -> None:
     ("variables", "expected"),
     [
         ({"edge_mesh_sample_parts": ["stock-v1"]}, "edge_mesh_sample_parts lists apps that call one another"),
+        ({"edge_mesh_exports": []}, "edge_mesh_exports can't say what a gateway_only site shows"),
         ({"edge_mesh_gateway_addresses": ["shop.example"]}, "the mesh calls a gateway_only site at IPs only"),
         ({"edge_mesh_gateway_only_services": ["till.sales"]}, "entry 1 of edge_mesh_gateway_only_services is no"),
         ({"edge_mesh_gateway_only_services": [{"host": "till", "port": 80}]}, "write <service>.<namespace>"),
