@@ -60,6 +60,7 @@ ARGUMENTS = {
             "site": {"type": "str", "required": True},
             "role": {"type": "str", "choices": ["primary", "edge"], "required": True},
             "at": {"type": "str", "default": ""},
+            "gateway_only": {"type": "bool", "default": False},
             "begun": {"type": "bool", "default": True},
             "failed": {"type": "dict", "default": {}},
             "dropped": {"type": "bool", "default": False},

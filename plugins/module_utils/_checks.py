@@ -21,6 +21,7 @@ Source = Literal["controller", "istiod", "site-api", "pod", "node"]
 
 CHECKS: Mapping[str, str] = {
     "site.no-control-plane": "no control-plane pod runs at the edge",
+    "site.gateway-only": "nothing at the gateway-only site has or demands a sidecar",
     "input.namespace": "the site's istio-system names its network and, at an edge, its control plane",
     "input.webhook": "the injection webhook points at the primary and has its CA bundle",
     "input.reader": "the primary's credential can read the site's API",

@@ -46,6 +46,11 @@ options:
         description: Address of the site's node, as the nodes of other sites reach it.
         type: str
         default: ""
+      mode:
+        description: Whether workloads have sidecars. With V(gateway_only), calls from there go through its gateway.
+        type: str
+        choices: [sidecar, gateway_only]
+        default: sidecar
   namespace:
     description: Namespace of helloworld and sleep with sidecars.
     type: str
@@ -118,6 +123,7 @@ from functools import partial
 from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio import gateway_only
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._measure import survey, wire
@@ -136,6 +142,7 @@ ARGUMENTS = {
             "primary": {"type": "str", "required": True},
             "node": {"type": "str", "default": ""},
             "address": {"type": "str", "default": ""},
+            "mode": {"type": "str", "choices": ["sidecar", "gateway_only"], "default": "sidecar"},
         },
     },
     "namespace": {"type": "str", "default": "sample"},
@@ -157,7 +164,13 @@ def handle(call: Call) -> Outcome:
             raise MeshError(f"{name} is {params[name]}", why=f"it can be 0 to {most}")
     places = [
         survey.Place(
-            each["name"], each["kubeconfig"], each["context"] or None, each["primary"], each["node"], each["address"]
+            each["name"],
+            each["kubeconfig"],
+            each["context"] or None,
+            each["primary"],
+            each["node"],
+            each["address"],
+            gateway_only.alias("helloworld") if each["mode"] == "gateway_only" else "",
         )
         for each in params["sites"]
     ]

@@ -45,6 +45,13 @@ options:
         type: list
         elements: str
         default: []
+      mode:
+        description: >-
+          Whether workloads of the site get sidecars. With V(gateway_only), pods there call C(<service>-mesh), and its
+          gateways show their identity for them.
+        type: str
+        choices: [sidecar, gateway_only]
+        default: sidecar
   expect_sites:
     description: Names of the sites that must answer; all of O(sites) unless given.
     type: list
@@ -158,6 +165,7 @@ ARGUMENTS = {
             "context": {"type": "str"},
             "ingress_addresses": {"type": "list", "elements": "str", "default": []},
             "expect_sites": {"type": "list", "elements": "str", "default": []},
+            "mode": {"type": "str", "choices": ["sidecar", "gateway_only"], "default": "sidecar"},
         },
     },
     "expect_sites": {"type": "list", "elements": "str", "default": []},
@@ -192,6 +200,7 @@ def handle(call: Call) -> Outcome:
             each["context"] or None,
             tuple(each["ingress_addresses"]),
             tuple(each["expect_sites"]),
+            gateway_only=each["mode"] == "gateway_only",
         )
         for each in params["sites"]
     ]

@@ -81,6 +81,10 @@ options:
         description: The step that begins now; empty when the site has taken its last one.
         type: str
         default: ""
+      gateway_only:
+        description: Whether the site has no sidecars, so that it takes a step of its own.
+        type: bool
+        default: false
       begun:
         description: Whether the site's turn has come.
         type: bool

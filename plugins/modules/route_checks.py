@@ -41,6 +41,11 @@ options:
         type: list
         elements: str
         default: []
+      mode:
+        description: Whether workloads of the site get sidecars. With V(gateway_only) they take plain text anyway.
+        type: str
+        choices: [sidecar, gateway_only]
+        default: sidecar
   pages:
     description: What bookinfo's pages must show; without it no page is fetched.
     type: dict
@@ -196,6 +201,7 @@ ARGUMENTS = {
             "kubeconfig": {"type": "path", "required": True},
             "context": {"type": "str"},
             "ingress_addresses": {"type": "list", "elements": "str", "default": []},
+            "mode": {"type": "str", "choices": ["sidecar", "gateway_only"], "default": "sidecar"},
         },
     },
     "pages": {
@@ -242,7 +248,13 @@ def handle(call: Call) -> Outcome:
     if not _FEWEST <= params["requests"] <= _MOST:
         raise MeshError(f"requests is {params['requests']}", why=f"it can be {_FEWEST} to {_MOST}")
     callers = [
-        Caller(each["name"], each["kubeconfig"], each["context"] or None, tuple(each["ingress_addresses"]))
+        Caller(
+            each["name"],
+            each["kubeconfig"],
+            each["context"] or None,
+            tuple(each["ingress_addresses"]),
+            gateway_only=each["mode"] == "gateway_only",
+        )
         for each in params["sites"]
     ]
     order = routes.Order(

@@ -62,11 +62,21 @@ RETURN = r"""
 sites:
   description:
     - What was found, by the name of the site. C(known) is whether the site answered, C(why) why it didn't. C(hosts)
-      has, for each host with a Service at the site, the number of its pods by their label C(version).
+      has, for each host with a Service at the site, the number of its pods by their label C(version), and C(specs) what
+      its Service selects, its ports, and the set of this collection that it belongs to, if any.
     - With O(everything), C(services) and C(namespaces) list what there is.
   returned: success
   type: dict
-  sample: {"shop": {"known": true, "why": "", "hosts": {"stock.sample": {"v1": 1}}}}
+  sample:
+    shop:
+      known: true
+      why: ""
+      hosts: {stock.sample: {v1: 1}}
+      specs:
+        stock.sample:
+          selector: {app: stock}
+          ports: [{name: http, port: 5000, protocol: TCP, targetPort: 5000}]
+          set: sample-apps
 """
 
 from contextlib import AbstractContextManager

@@ -67,6 +67,11 @@ options:
         type: list
         elements: str
         default: []
+      mode:
+        description: Whether workloads get sidecars. With V(gateway_only), whatever has or demands one is told by name.
+        type: str
+        choices: [sidecar, gateway_only]
+        default: sidecar
   primaries:
     description: The clusters that run istiod.
     type: list
@@ -202,6 +207,7 @@ ARGUMENTS = {
                 "default": [],
             },
             "namespaces": {"type": "list", "elements": "str", "default": []},
+            "mode": {"type": "str", "choices": ["sidecar", "gateway_only"], "default": "sidecar"},
         },
     },
     "primaries": {"type": "list", "elements": "dict", "required": True, "options": _CLUSTER},

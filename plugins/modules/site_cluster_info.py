@@ -159,6 +159,10 @@ facts:
       description: When the site's part of the mesh was made, or null.
       type: str
       sample: "2026-11-21T12:40:00Z"
+    gateway_only:
+      description: Whether the site has the egress gateway that only gateway-only sites have.
+      type: bool
+      sample: false
     credential_expires_at:
       description: End of the client certificate in the kubeconfig, or null.
       type: str

@@ -88,6 +88,10 @@ options:
       probe_namespace:
         description: Namespace for the dry run of an injected pod. The mesh's own namespace by default.
         type: str
+      injects:
+        description: Whether workloads of the site get sidecars. Otherwise C(join.injection) isn't checked.
+        type: bool
+        default: true
   peers:
     description:
       - Sites of other primaries of the mesh. This one's istiod must have synced them, too, and calls to them must go
@@ -391,6 +395,7 @@ _SITE: dict[str, Any] = {
     **_ACCESS,
     "istiod_address": {"type": "str"},
     "probe_namespace": {"type": "str"},
+    "injects": {"type": "bool", "default": True},
 }
 _PRIMARY: dict[str, Any] = {**_ACCESS, "name": {"type": "str"}, "address": {"type": "str"}}
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -454,6 +459,7 @@ def _site(item: Any, primary: Access, address: str | None) -> tuple[Site, Access
         istiod_address=item["istiod_address"] or address,
         probe_namespace=item["probe_namespace"] or "",
         is_primary=access == primary,
+        injects=item["injects"],
     )
     return site, access
 

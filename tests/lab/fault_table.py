@@ -244,7 +244,16 @@ WAN = (
         mend="Mend the link; until then its traffic takes the default one.",
     ),
 )
-FAULTS = (*_MESH, *WAN)
+# Made at a site without sidecars, by `tests/edge/test_gateway_only.py`.
+GATEWAY_ONLY = (
+    Fault(
+        "At a ``gateway_only`` site, a namespace is labelled for injection.",
+        faults.sidecar_demanded,
+        {"site.gateway-only": "failed"},
+        "Take the label away, or set ``edge_mesh_mode: sidecar`` for the site and run ``site.yml`` again.",
+    ),
+)
+FAULTS = (*_MESH, *WAN, *GATEWAY_ONLY)
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 

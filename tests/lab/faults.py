@@ -272,6 +272,12 @@ def istiod_down(place: Place) -> Undo:
     return lambda: place.kubectl("scale", "deployment", "istiod", "-n", SYSTEM, "--replicas=1")
 
 
+def sidecar_demanded(place: Place) -> Undo:
+    namespace = ("label", "namespace", "default")
+    place.kubectl(*namespace, "istio-injection=enabled")
+    return lambda: place.kubectl(*namespace, "istio-injection-")
+
+
 def wan_marks_gone(place: Place) -> Undo:
     name = "edge-mesh-wan-helloworld.sample"
     place.kubectl("delete", "envoyfilter", name, "-n", SYSTEM, "--wait=true", at=place.primary)

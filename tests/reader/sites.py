@@ -151,31 +151,36 @@ class Sites:
         self.site.create("/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", **node})
         self.add_namespace(name)
         where = f"/api/v1/namespaces/{name}"
-        metadata = {"name": "app", "namespace": name, "labels": {"app": "app"}}
-        pod = {"nodeName": name, "containers": [{"name": "app", "image": "example.test/app:1"}]}
-        made = self.site.create(f"{where}/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
-        status = {
-            "phase": "Running", "podIP": "192.0.2.40", "podIPs": [{"ip": "192.0.2.40"}],
-            "conditions": [{"type": "Ready", "status": "True"}],
-        }  # fmt: skip
-        self.site.patch(f"{where}/pods/app/status", {"status": status})
+        labels = {"app": "app"}
         spec = {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80}], "clusterIP": "None"}
+        metadata = {"name": "app", "namespace": name, "labels": labels}
         self.site.create(
             f"{where}/services", {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
         )
-        target = {"kind": "Pod", "name": "app", "namespace": name, "uid": made["metadata"]["uid"]}
-        endpoints = [
-            {"addresses": ["192.0.2.40"], "conditions": {"ready": True}, "targetRef": target, "nodeName": name}
-        ]
+        self.add_pod("app", name, "192.0.2.40", labels, name)
+        return f"app.{name}.svc.cluster.local"
+
+    def add_pod(self, name: str, namespace: str, address: str, labels: Json, node: str = "anywhere") -> None:
+        """A running Pod, and a slice that makes it the one endpoint of the Service of its name, at port 80."""
+        where = f"/api/v1/namespaces/{namespace}"
+        metadata = {"name": name, "namespace": namespace, "labels": labels}
+        pod = {"nodeName": node, "containers": [{"name": "app", "image": "example.test/app:1"}]}
+        made = self.site.create(f"{where}/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
+        status = {
+            "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        }  # fmt: skip
+        self.site.patch(f"{where}/pods/{name}/status", {"status": status})
+        target = {"kind": "Pod", "name": name, "namespace": namespace, "uid": made["metadata"]["uid"]}
+        endpoints = [{"addresses": [address], "conditions": {"ready": True}, "targetRef": target, "nodeName": node}]
         self.site.create(
-            f"/apis/discovery.k8s.io/v1/namespaces/{name}/endpointslices",
+            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
             {
                 "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-                "metadata": {**metadata, "labels": {"kubernetes.io/service-name": "app"}},
+                "metadata": {**metadata, "labels": {"kubernetes.io/service-name": name}},
                 "ports": [{"name": "http", "port": 80}], "endpoints": endpoints,
             },
         )  # fmt: skip
-        return f"app.{name}.svc.cluster.local"
 
     def add_tls_secret(self, name: str) -> str:
         """A TLS secret of a gateway in the namespace, and a token of its account, which may read secrets there."""

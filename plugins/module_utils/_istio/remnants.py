@@ -29,8 +29,11 @@ Verdict = Literal["left", "kept", "workload"]
 
 # The sets of the collection's own roles; objects of other sets belong to whoever applied them.
 SETS = frozenset(
-    {"site-enrollment", "site-reader", "gateways", "sample-apps", "mesh-verify", "mesh-trust", "control-plane", "mesh"}
-)
+    {
+        "site-enrollment", "site-reader", "gateways", "gateway-only", "gateway-only-verify", "sample-apps",
+        "mesh-verify", "mesh-trust", "control-plane", "mesh",
+    }
+)  # fmt: skip
 _PROXY = "istio-proxy"
 
 

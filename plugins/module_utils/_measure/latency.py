@@ -42,15 +42,16 @@ def times(output: str) -> dict[str, list[float]]:
 
 
 def figures(
-    site: str, meshed: Mapping[str, Sequence[float]], bare: Mapping[str, Sequence[float]], sites: Sequence[str]
-) -> list[Figure]:
-    """For each answering site: milliseconds with sidecars, without, and what they add."""
+    site: str, meshed: Mapping[str, Sequence[float]], bare: Mapping[str, Sequence[float]], sites: Sequence[str],
+    how: str = "with sidecars",
+) -> list[Figure]:  # fmt: skip
+    """For each answering site: milliseconds in the mesh (``how`` calls are part of it), without, and what it adds."""
     found = []
     for peer in sites:
         where = "at the own site" if peer == site else "across sites"
         with_it, without = percentiles(meshed.get(peer, [])), percentiles(bare.get(peer, []))
         for what, values, count in (
-            ("with sidecars", with_it, len(meshed.get(peer, []))),
+            (how, with_it, len(meshed.get(peer, []))),
             ("without", without, len(bare.get(peer, []))),
         ):
             about = f"{count} calls, {where}" if count else f"not measured: no call was answered, {where}"

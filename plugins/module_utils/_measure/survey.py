@@ -37,7 +37,10 @@ _PAUSE = 0.2
 
 @dataclass(frozen=True)
 class Place:
-    """A site: ``node`` is the container that its node is, if it is one, and ``address`` the node's."""
+    """A site: ``node`` is the container that its node is, if it is one, and ``address`` the node's.
+
+    ``through`` is the Service by which pods without sidecars call helloworld; empty at a site with sidecars.
+    """
 
     name: str
     kubeconfig: str
@@ -45,6 +48,7 @@ class Place:
     primary: str
     node: str
     address: str
+    through: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,8 @@ def _latencies(
     try:
         with world.connect(place) as api:
             # helloworld's answers come from all sites in turn
-            meshed = _called(
-                api, order.namespace, f"{_SERVICE}.{order.namespace}:{_PORT}", order.requests * len(names), order, world
-            )
+            target = f"{place.through or _SERVICE}.{order.namespace}:{_PORT}"
+            meshed = _called(api, order.namespace, target, order.requests * len(names), order, world)
             bare: dict[str, list[float]] = {}
             for peer in places if order.bare_namespace else []:
                 target = f"{peer.address}:{ports[peer.name]}" if peer.name != place.name else f"{_SERVICE}:{_PORT}"
@@ -127,7 +130,8 @@ def _latencies(
                     bare.update(_called(api, order.bare_namespace, target, order.requests, order, world))
     except MeshError as error:
         return [Figure(place.name, "", "latency", {}, "ms", f"not measured: {error.message}")]
-    return latency.figures(place.name, meshed, bare, names)
+    how = "through gateways" if place.through else "with sidecars"
+    return latency.figures(place.name, meshed, bare, names, how)
 
 
 def _called(api: Api, namespace: str, target: str, calls: int, order: Order, world: World) -> dict[str, list[float]]:

@@ -117,11 +117,13 @@ def reach(site: str, peer: str, answers: Sequence[Answer], last: Sequence[Answer
     return Finding("ok", evidence)
 
 
-def mtls(peer: str, answers: Iterable[Answer], *, caller: str, trust_domain: str) -> Finding:
+def mtls(peer: str, answers: Iterable[Answer], *, caller: str, trust_domain: str, callee: str = "") -> Finding:
     """Whether a call that ``peer`` answered was mutual TLS between two identities of the mesh.
 
-    ``caller`` is the SPIFFE URI that the calling pod must have shown.
+    ``caller`` is the SPIFFE URI that the calling pod must have shown, ``callee`` the one at which mutual TLS must end
+    (empty: any of the trust domain).
     """
+    wanted = callee
     own = [answer for answer in answers if answer.site == peer]
     if not own:
         return Finding("unknown", {"seen": "no answer that tells its caller"}, "see traffic.reach")
@@ -131,9 +133,12 @@ def mtls(peer: str, answers: Iterable[Answer], *, caller: str, trust_domain: str
     if bare:
         evidence["seen"] = f"{len(bare)} of {len(own)} calls came without a peer's certificate"
         return Finding("failed", evidence, "the callee's sidecar took plain text, or the callee has no sidecar")
-    if shown != caller or not callee.startswith(f"spiffe://{trust_domain}/"):
+    right = callee == wanted if wanted else callee.startswith(f"spiffe://{trust_domain}/")
+    if shown != caller or not right:
         evidence["seen"] = f"{shown or 'nobody'} called {callee or 'nobody'}"
-        return Finding("failed", evidence, f"expected {caller} and a callee of trust domain {trust_domain}")
+        return Finding(
+            "failed", evidence, f"expected {caller} and {wanted or f'a callee of trust domain {trust_domain}'}"
+        )
     evidence["seen"] = f"{_brief(shown)} -> {_brief(callee)}"
     return Finding("ok", evidence)
 

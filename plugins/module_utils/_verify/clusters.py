@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import EGRESS
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
-from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig, ownership
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._site import facts, network
 from ansible_collections.edge.mesh.plugins.module_utils._verify import parallel
@@ -64,6 +65,7 @@ def unknown(asked: Asked) -> Facts:
         "controller_address": None,
         "mesh_record": None,
         "joined_at": None,
+        "gateway_only": False,
         "credential_expires_at": None,
     }
 
@@ -105,6 +107,7 @@ def facts_of(asked: Asked, *, wait: float, optional: bool, seconds: float) -> Fa
             (services[name]["metadata"]["creationTimestamp"] for name in _GATEWAYS if name in services), default=None
         ),
         credential_expires_at=_end(endpoint.client_cert_pem),
+        gateway_only=ownership.origin_of(services[EGRESS]) == "created" if EGRESS in services else False,
     )
     return found
 

@@ -26,7 +26,16 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 )
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 
-__all__ = ["fingerprints", "injected_namespaces", "istiod_address", "namespace", "roots", "trust", "webhook"]
+__all__ = [
+    "fingerprints",
+    "injected_namespaces",
+    "injectors",
+    "istiod_address",
+    "namespace",
+    "roots",
+    "trust",
+    "webhook",
+]
 
 ISTIOD_PORTS = (15012, 15017)
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -101,7 +110,7 @@ def webhook(configurations: Iterable[Json], *, site: str, network: str, revision
     """
     wanted = injection_path(site, network)
     label = names(revision)["revision_label"]
-    ours = [item for item in configurations if _is_injector(item, names(revision)["injector"], label)]
+    ours = injectors(configurations, revision)
     if not ours:
         return Finding("failed", {"seen": "there is no injection webhook", "revision": label}, RERUN)
     faults: list[str] = []
@@ -187,6 +196,14 @@ def istiod_address(service: Json | None, slices: Iterable[Json], expected: Itera
         "expected": sorted(wanted),
     }
     return Finding("failed", {**evidence, "faults": faults}, RERUN) if faults else Finding("ok", evidence)
+
+
+def injectors(configurations: Iterable[Json], revision: str) -> list[Json]:
+    """The configurations of the injection webhook among ``configurations``."""
+    by_revision = names(revision)
+    return [
+        item for item in configurations if _is_injector(item, by_revision["injector"], by_revision["revision_label"])
+    ]
 
 
 def _is_injector(item: Json, name: str, revision: str) -> bool:

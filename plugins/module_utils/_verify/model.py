@@ -40,7 +40,7 @@ class Site:
 
     Empty ``istiod_address`` and ``gateway_addresses`` aren't compared; ``unread`` names those of them that are empty
     only because they couldn't be read. ``namespaces`` are injected ones to look at beside those that carry an injection
-    label.
+    label. ``mode`` is ``sidecar``, or ``gateway_only`` for a site without any.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Site:
     gateway_addresses: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
+    mode: str = "sidecar"
 
 
 @dataclass(frozen=True)

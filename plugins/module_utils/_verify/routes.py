@@ -107,7 +107,7 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
         for split in (each for each in order.splits if caller.name in each.shares):
             about[f"{split.host} {caller.name}"] = (caller, "pod", ["traffic.split"])
             jobs[f"{split.host} {caller.name}"] = partial(_split, caller, split, order, world)
-        if order.strict_port:
+        if order.strict_port and not caller.gateway_only:
             about[f"plain {caller.name}"] = (caller, "site-api", ["traffic.plain-text"])
             jobs[f"plain {caller.name}"] = partial(_plain_text, caller, order, world)
     took: dict[str, int] = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import EGRESS
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import NETWORK_LABEL, SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 
@@ -26,9 +27,11 @@ _CONTROL_PLANE_IMAGES = frozenset({"pilot", "istiod", "pilot-discovery"})
 _MOST_NAMES = 50
 
 
-def gateway_names(role: str) -> tuple[str, ...]:
-    """The Deployments and Services of a site's gateways, as the contract names them."""
-    return (INGRESS, EAST_WEST, ISTIOD_GATEWAY) if role == "primary" else (INGRESS, EAST_WEST)
+def gateway_names(role: str, mode: str = "sidecar") -> tuple[str, ...]:
+    """The Deployments of a site's gateways, as the contract names them; all but the egress gateway have addresses."""
+    if role == "primary":
+        return (INGRESS, EAST_WEST, ISTIOD_GATEWAY)
+    return (INGRESS, EAST_WEST, EGRESS) if mode == "gateway_only" else (INGRESS, EAST_WEST)
 
 
 def no_control_plane(pods: Sequence[Json]) -> Finding:

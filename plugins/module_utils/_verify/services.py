@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._verify import parallel
-from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api
+from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api, Json
 
 __all__ = ["Place", "find"]
 
@@ -34,7 +35,9 @@ class Place:
 def find(
     places: Sequence[Place], hosts: Sequence[str], connect: Connect, seconds: float, *, everything: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Site -> ``{known, why, hosts: {host: {version: pods}}}``; a host without a Service there is missing.
+    """Site -> ``{known, why, hosts: {host: {version: pods}}, specs}``; a host without a Service there is missing.
+
+    ``specs`` holds ``{selector, ports, set}`` of each host's Service; ``set`` is ours that it belongs to, or empty.
 
     With ``everything`` also ``services`` (``<service>.<namespace>``) and ``namespaces``, all that there are.
     A site whose kubeconfig isn't written yet has no cluster, so it is known to have nothing.
@@ -53,27 +56,38 @@ def _look(place: Place, hosts: Sequence[str], connect: Connect, everything: bool
         return answer
     try:
         with connect(place.kubeconfig, place.context, place.name) as api:
-            found = {host: _versions(api, host) for host in hosts}
+            asked = {host: _service(api, host) for host in hosts}
+            found = {host: service for host, service in asked.items() if service is not None}
+            answer["hosts"] = {host: _versions(api, host, service) for host, service in found.items()}
+            answer["specs"] = {host: _spec(service) for host, service in found.items()}
             if everything:
                 services = [item["metadata"] for item in api.list("/api/v1/services")]
                 answer["services"] = sorted(f"{item['name']}.{item['namespace']}" for item in services)
                 answer["namespaces"] = sorted(item["metadata"]["name"] for item in api.list("/api/v1/namespaces"))
     except MeshError as error:
         return _answer(error.message, everything=everything)
-    return {**answer, "hosts": {host: versions for host, versions in found.items() if versions is not None}}
+    return answer
 
 
 def _answer(why: str, *, everything: bool) -> dict[str, Any]:
     more: dict[str, Any] = {"services": [], "namespaces": []} if everything else {}
-    return {"known": not why, "why": why, "hosts": {}, **more}
+    return {"known": not why, "why": why, "hosts": {}, "specs": {}, **more}
 
 
-def _versions(api: Api, host: str) -> dict[str, int] | None:
-    """The pods of a host by the value of their label ``version``; None if there is no such Service."""
+def _service(api: Api, host: str) -> Json | None:
     name, namespace = host.split(".")[:2]
-    service = api.get(f"/api/v1/namespaces/{namespace}/services/{name}")
-    if service is None:
-        return None
+    return api.get(f"/api/v1/namespaces/{namespace}/services/{name}")
+
+
+def _spec(service: Json) -> dict[str, Any]:
+    spec = service.get("spec") or {}
+    ours = ownership.set_of(service) if ownership.origin_of(service) else None
+    return {"selector": spec.get("selector") or {}, "ports": spec.get("ports") or [], "set": ours or ""}
+
+
+def _versions(api: Api, host: str, service: Json) -> dict[str, int]:
+    """The pods of a host by the value of their label ``version``."""
+    namespace = host.split(".")[1]
     selector = (service.get("spec") or {}).get("selector") or {}
     if not selector:
         return {}

@@ -28,10 +28,10 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
-from ansible_collections.edge.mesh.plugins.module_utils._verify import inputs, parallel, reader, running
+from ansible_collections.edge.mesh.plugins.module_utils._verify import inputs, parallel, reader, running, sidecars
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Api, Finding, Primary, Site, unknown
 
-__all__ = ["CHECKS_OF", "World", "resolve", "survey"]
+__all__ = ["CHECKS_OF", "World", "checks_of", "resolve", "survey"]
 
 CHECKS_OF: Mapping[str, tuple[str, ...]] = {
     "edge": (
@@ -48,10 +48,17 @@ CHECKS_OF: Mapping[str, tuple[str, ...]] = {
 }
 
 _READER = "input.reader"
+_GATEWAY_ONLY = "site.gateway-only"
 _SYSTEM = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}"
 _ROOTS = {"fieldSelector": f"metadata.name={ROOT_CERT_CONFIGMAP}"}
 _PAUSE = 0.5
 _LATE = "look at the site's API and the way to it, or give it a longer timeout"
+
+
+def checks_of(site: Site) -> tuple[str, ...]:
+    """The checks that apply at a site."""
+    found = CHECKS_OF[site.role]
+    return (*found, _GATEWAY_ONLY) if site.mode == "gateway_only" else found
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ def _round(
         threading.Thread(target=_ask_primary, args=arguments, daemon=True).start()
 
     def wanted(site: Site) -> list[str]:
-        return [check for check in CHECKS_OF[site.role] if not only or check in only]
+        return [check for check in checks_of(site) if not only or check in only]
 
     def job(site: Site) -> Callable[[], list[Record]]:
         return lambda: _ask_site(site, wanted(site), leads, revision, world, seconds, peers=not only or _READER in only)
@@ -225,6 +232,7 @@ class _Asker:
             "input.istiod-address": self._istiod_address,
             "gateway.ready": self._gateways_ready,
             "gateway.address": self._gateway_address,
+            _GATEWAY_ONLY: self._gateway_only,
         }
 
     def ask(self, check: str) -> Record:
@@ -296,7 +304,7 @@ class _Asker:
     def _gateways_ready(self) -> Finding:
         deployments = self._view.list(f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments")
         pods = self._view.list(f"{_SYSTEM}/pods")
-        return running.gateways_ready(deployments, pods, running.gateway_names(self._site.role))
+        return running.gateways_ready(deployments, pods, running.gateway_names(self._site.role, self._site.mode))
 
     def _gateway_address(self) -> Finding:
         finding = running.gateway_address(
@@ -308,6 +316,20 @@ class _Asker:
         if "gateway_addresses" in self._site.unread:
             return _uncompared(finding, f"it couldn't be read at {self._site.name}")
         return finding
+
+    def _gateway_only(self) -> Finding:
+        hooks = self._view.list("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations")
+        workloads = [
+            {**item, "kind": kind}
+            for kind in ("Deployment", "StatefulSet", "DaemonSet")
+            for item in self._view.list(f"/apis/apps/v1/{kind.lower()}s")
+        ]
+        return sidecars.gateway_only(
+            self._view.list("/api/v1/namespaces"),
+            workloads,
+            self._view.list("/api/v1/pods"),
+            inputs.injectors(hooks, self._revision),
+        )
 
     def _roots(self) -> dict[str, str]:
         return inputs.roots(self._view.list("/api/v1/configmaps", **_ROOTS))

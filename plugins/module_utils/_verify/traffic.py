@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio import gateway_only
 from ansible_collections.edge.mesh.plugins.module_utils._verify import answers, parallel, pods
 from ansible_collections.edge.mesh.plugins.module_utils._verify.answers import Answer
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import Api, Finding, unknown
@@ -37,7 +38,8 @@ _GIVE_UP_AFTER = 3  # calls in a row without any answer end a round: an address 
 class Caller:
     """A site to call from, and the addresses of its ingress gateway as the controller reaches them.
 
-    ``expect`` are the sites that must answer it, where these aren't the order's.
+    ``expect`` are the sites that must answer it, where these aren't the order's. At a site without sidecars
+    (``gateway_only``) pods call hosts of the mesh by an alias, and its gateways answer and call for them.
     """
 
     name: str
@@ -45,6 +47,14 @@ class Caller:
     context: str | None = None
     ingress_addresses: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
+    gateway_only: bool = False
+
+    def called(self, url: str) -> str:
+        """``url`` as a pod of the site calls it."""
+        if not self.gateway_only:
+            return url
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=gateway_only.called_as(parts.netloc)))
 
 
 @dataclass(frozen=True)
@@ -90,10 +100,12 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
     jobs: dict[str, Callable[[], list[Record]]] = {}
     by_job: dict[str, tuple[Caller, bool]] = {}
     orders = {caller.name: replace(order, expect=caller.expect or order.expect) for caller in callers}
+    # whoever calls a Service of such a site talks to its gateway
+    behind = frozenset(caller.name for caller in callers if caller.gateway_only)
     kinds = {"pod": _from_pod, "ingress": _from_outside} if order.ingress_path else {"pod": _from_pod}
     for kind, work in kinds.items():
         for caller in callers:
-            jobs[f"{kind} {caller.name}"] = partial(work, caller, orders[caller.name], world)
+            jobs[f"{kind} {caller.name}"] = partial(work, caller, orders[caller.name], world, behind)
             by_job[f"{kind} {caller.name}"] = (caller, kind == "pod")
 
     def late(job: str) -> list[Record]:
@@ -107,20 +119,21 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
     return [item for items in found.values() for item in items]
 
 
-def _from_pod(caller: Caller, order: Order, world: World) -> list[Record]:
+def _from_pod(caller: Caller, order: Order, world: World, behind: frozenset[str]) -> list[Record]:
     took = timed(world.clock)
     end = world.clock() + order.seconds
     try:
         with world.connect(caller.kubeconfig, caller.context, caller.name) as api:
-            pod = _client_pod(api, order, world, end)
+            pod = _client_pod(api, caller, order, world, end)
+            url = caller.called(order.url)
 
             def batch() -> list[Answer]:
-                return _execute(api, pod, order.url, order, end - world.clock())
+                return _execute(api, pod, url, order, end - world.clock())
 
             every, last = _rounds(batch, order.expect, world, end)
             reached = took()
             peers = [name for name in order.expect if name != caller.name]
-            told = _told(api, pod, peers, order, world, end)
+            told = _told(api, pod, url, peers, order, world, end)
             spent = took()
     except MeshError as error:
         return _pairs_unknown(caller, order, error, took())
@@ -132,31 +145,39 @@ def _from_pod(caller: Caller, order: Order, world: World) -> list[Record]:
         finding = (
             unknown(told)
             if isinstance(told, MeshError)
-            else answers.mtls(peer, told, caller=pod.identity, trust_domain=order.trust_domain)
+            else answers.mtls(
+                peer,
+                told,
+                caller=pod.identity,
+                trust_domain=order.trust_domain,
+                callee=gateway_only.in_identity(order.trust_domain) if peer in behind else "",
+            )
         )
         records.append(_pair("traffic.mtls", caller, peer, finding, spent - reached))
     return records
 
 
 def _told(
-    api: Api, pod: _Pod, peers: Sequence[str], order: Order, world: World, end: float
+    api: Api, pod: _Pod, url: str, peers: Sequence[str], order: Order, world: World, end: float
 ) -> list[Answer] | MeshError:
     """Answers that name their caller, or why there are none; what was reached before stays told."""
     try:
         return _rounds(
-            lambda: _execute(api, pod, urljoin(order.url, "identity"), order, end - world.clock()), peers, world, end
+            lambda: _execute(api, pod, urljoin(url, "identity"), order, end - world.clock()), peers, world, end
         )[0]
     except MeshError as error:
         return error
 
 
-def _client_pod(api: Api, order: Order, world: World, end: float) -> _Pod:
+def _client_pod(api: Api, caller: Caller, order: Order, world: World, end: float) -> _Pod:
     """The pod that can call; raises MeshError if there is none."""
     pod = pods.first_ready(
         api, order.namespace, order.label, lambda: end - world.clock(), world.sleep, what="nothing can call from here"
     )
     account = pod["spec"].get("serviceAccountName") or "default"
-    return _Pod(pod["metadata"]["name"], f"spiffe://{order.trust_domain}/ns/{order.namespace}/sa/{account}")
+    own = f"spiffe://{order.trust_domain}/ns/{order.namespace}/sa/{account}"
+    identity = gateway_only.out_identity(order.trust_domain) if caller.gateway_only else own
+    return _Pod(pod["metadata"]["name"], identity)
 
 
 def _execute(api: Api, pod: _Pod, url: str, order: Order, left: float) -> list[Answer]:
@@ -171,7 +192,7 @@ def _execute(api: Api, pod: _Pod, url: str, order: Order, left: float) -> list[A
     return found
 
 
-def _from_outside(caller: Caller, order: Order, world: World) -> list[Record]:
+def _from_outside(caller: Caller, order: Order, world: World, _behind: frozenset[str]) -> list[Record]:
     took = timed(world.clock)
     end = world.clock() + order.seconds
     if not caller.ingress_addresses:

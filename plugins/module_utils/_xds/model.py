@@ -71,13 +71,17 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Site:
-    """One site as it is asked for; ``istiod_address`` (host:port) is as seen from the controller."""
+    """One site as it is asked for; ``istiod_address`` (host:port) is as seen from the controller.
+
+    ``injects`` is false for a site whose workloads get no sidecars.
+    """
 
     cluster: str
     network: str
     istiod_address: str | None = None
     probe_namespace: str = ""
     is_primary: bool = False
+    injects: bool = True
 
 
 @dataclass(frozen=True)

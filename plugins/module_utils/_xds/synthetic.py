@@ -53,7 +53,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     # beside the others, for a webhook that hangs takes ten seconds
     "join.injection": (),
 }
-_FROM_SITE = ("join.token", "join.injection")
+_INJECTION = "join.injection"
+_FROM_SITE = ("join.token", _INJECTION)
 _CONNECT_SECONDS = 5.0
 _Left = TypeVar("_Left")
 _NOTHING = "istiod knows no services for this site: look at istiod.cluster-synced"
@@ -124,7 +125,7 @@ class Walk:
             "join.endpoints": self._compare_endpoints,
             "join.csr": self._get_certificate,
         }
-        beside = threading.Thread(target=self._stage, args=("join.injection", (), self._inject), daemon=True)
+        beside = threading.Thread(target=self._beside, daemon=True)
         beside.start()
         with ExitStack() as self._open:
             for check, stage in stages.items():
@@ -135,13 +136,18 @@ class Walk:
         """A record for every stage; what hasn't ended by now is `unknown`."""
         with self._lock:
             done, running = dict(self._records), dict(self._running)
-        for check in STAGES:
+        wanted = [check for check in STAGES if self.site.injects or check != _INJECTION]
+        for check in wanted:
             if check not in done:
                 hung = check in running
                 evidence = {"error": f"no answer in {self._seconds:g} s" if hung else "not asked: the time was up"}
                 finding = Finding("unknown", evidence, "see the stage that took the time")
                 done[check] = self._record(check, finding, running[check]() if hung else 0)
-        return [done[check] for check in STAGES]
+        return [done[check] for check in wanted]
+
+    def _beside(self) -> None:
+        if self.site.injects:
+            self._stage(_INJECTION, STAGES[_INJECTION], self._inject)
 
     # -- running stages -----------------------------------------------------------------------------------------------
 

@@ -19,11 +19,12 @@ from typing import Any
 import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path, names
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import gateway_only
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.exports import arrange_exports
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.machines import machines_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
-from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import read_traffic
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import helloworld_versions, read_traffic
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.wan import arrange
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
@@ -82,6 +83,8 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     greeters = {name: inventory.hostvars[site["host"]].get(_HELLOWORLD) for name, site in sites.items()}
     traffic, wrong = read_traffic(mesh, sites, greeters)
     problems += wrong
+    versions = helloworld_versions(sites, greeters)
+    problems += gateway_only.arrange(sites, mesh["trust_domain"], versions, sample_apps=mesh["sample_apps"])
     problems += arrange(sites, traffic["hosts"])
     problems += arrange_exports(mesh, sites, traffic["hosts"])
     model = {
@@ -288,8 +291,6 @@ def _check_clusters(sites: Mapping[str, dict[str, Any]], mesh: Mapping[str, Any]
         if site["provider"] == "kind" and len(node) > _LONGEST_NAME:
             message = f"its node would be called {node}, over {_LONGEST_NAME} characters; shorten the site's name"
             problems.append(Problem(name, message))
-        if site["mode"] == "gateway_only":
-            problems.append(Problem(name, "edge_mesh_mode gateway_only can't be done yet; use sidecar"))
 
 
 def _link_primaries(sites: Mapping[str, dict[str, Any]], problems: list[Problem]) -> None:

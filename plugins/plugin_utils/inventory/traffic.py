@@ -20,7 +20,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.routes import read_routes
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.shares import Instance
 
-__all__ = ["read_traffic"]
+__all__ = ["helloworld_versions", "read_traffic"]
 
 Sites = Mapping[str, Mapping[str, Any]]
 
@@ -55,9 +55,14 @@ def read_traffic(
         "foreign": [route.host for route in routes if route.host not in known],
         "named": sorted({name for route in routes for name in targets.sites_of(route)}),
         "pages": {} if problems else _pages(routes, known),
-        "splits": [] if problems else _splits(routes, known, list(sites)),
+        "splits": [] if problems else _splits(routes, known, _callers(sites)),
     }
     return found, problems
+
+
+def _callers(sites: Sites) -> list[str]:
+    """The sites whose calls follow routes. Without sidecars it is a gateway that calls, and routes are for sidecars."""
+    return [name for name, site in sites.items() if site.get("mode") != "gateway_only"]
 
 
 def _host(app: str) -> str:
@@ -69,10 +74,16 @@ def _places(sites: Sites, greeters: Mapping[str, Any]) -> dict[str, list[Instanc
     found = {_host(app): samples.instances(sites, app) for app in samples.services(sites)}
     if sites:
         found[_host("helloworld")] = [
-            Instance(name, str(greeters.get(name) or ("v1" if site["role"] == "primary" else "v2")))
-            for name, site in sites.items()
+            Instance(name, version) for name, version in helloworld_versions(sites, greeters).items()
         ]
     return found
+
+
+def helloworld_versions(sites: Sites, greeters: Mapping[str, Any]) -> dict[str, str]:
+    """Site -> the version that helloworld is there."""
+    return {
+        name: str(greeters.get(name) or ("v1" if site["role"] == "primary" else "v2")) for name, site in sites.items()
+    }
 
 
 def _pages(routes: Sequence[Route], known: Mapping[str, list[Instance]]) -> dict[str, Any]:

@@ -19,11 +19,11 @@ __all__ = ["STEPS", "left", "rows"]
 Json = Mapping[str, Any]
 
 _GATEWAYS = "gateways"
-_PEERS, _SAMPLES, _WAN = "other primaries", "sample apps", "WAN links"
+_PEERS, _SAMPLES, _GATEWAY_ONLY, _WAN = "other primaries", "sample apps", "gateway only", "WAN links"
 _COMMON = ("preflight", "cluster")
 STEPS = {
     "primary": (*_COMMON, "trust", "control plane", _GATEWAYS, _PEERS, _SAMPLES, "routes", _WAN),
-    "edge": (*_COMMON, "enrolment", _GATEWAYS, _PEERS, _SAMPLES, _WAN),
+    "edge": (*_COMMON, "enrolment", _GATEWAYS, _PEERS, _SAMPLES, _GATEWAY_ONLY, _WAN),
 }
 _RUNNING, _WAITING, _DONE, _SKIPPED = "running", "not started", "done", "skipped"
 _LOST_HINT = "see that it runs and that SSH reaches it, then run site.yml again: it goes on from there"
@@ -35,15 +35,20 @@ def rows(
 ) -> list[dict[str, Any]]:
     """A row ``{site, step, result, reason, steps, changes}`` a site.
 
-    Of a site is given: ``site``, ``role``, ``at`` (the step that begins now; empty when the run is at its end),
-    ``begun`` (false while its wave waits), ``failed`` (``{stage, result, reason}`` or empty), ``known`` (false in check
-    mode where there is no cluster yet) and ``results`` (see :func:`changes.of`). ``dropped`` says that Ansible goes on
-    without the site for no reason that was recorded; ``machine`` is then the one that was worked on, and ``last`` the
-    result of the last task there.
+    Of a site is given: ``site``, ``role``, ``gateway_only`` (whether it has no sidecars), ``at`` (the step that begins
+    now; empty when the run is at its end), ``begun`` (false while its wave waits), ``failed`` (``{stage, result,
+    reason}`` or empty), ``known`` (false in check mode where there is no cluster yet) and ``results`` (see
+    :func:`changes.of`). ``dropped`` says that Ansible goes on without the site for no reason that was recorded;
+    ``machine`` is then the one that was worked on, and ``last`` the result of the last task there.
     """
     wanted = {_PEERS: peers, _SAMPLES: sample_apps, _WAN: wan_links}
     left_out = {step for step, is_wanted in wanted.items() if not is_wanted}
-    return [_row(site, [step for step in STEPS[site["role"]] if step not in left_out]) for site in sites]
+    return [_row(site, _steps(site, left_out)) for site in sites]
+
+
+def _steps(site: Json, left_out: set[str]) -> list[str]:
+    without = left_out if site.get("gateway_only") else {*left_out, _GATEWAY_ONLY}
+    return [step for step in STEPS[site["role"]] if step not in without]
 
 
 def left(rows_now: Iterable[Json], before: Iterable[str], *, check: bool) -> list[str]:

@@ -13,7 +13,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._checks import CHECKS
 from tests.lab import fault_page
 from tests.lab.asking import Mesh
 from tests.lab.fault_rounds import expected
-from tests.lab.fault_table import BY_NAME, FAULTS, ROUNDS, WAN
+from tests.lab.fault_table import BY_NAME, FAULTS, GATEWAY_ONLY, ROUNDS, WAN
 from tests.lab.lab import Lab
 
 
@@ -29,7 +29,7 @@ def test_every_check_is_turned_by_a_fault() -> None:
 
 def test_every_fault_is_made_once() -> None:
     made = Counter(name for round_ in ROUNDS for name in (round_.first, round_.second, round_.primary) if name)
-    assert made + Counter(fault.name for fault in WAN) == Counter(fault.name for fault in FAULTS)
+    assert made + Counter(fault.name for fault in (*WAN, *GATEWAY_ONLY)) == Counter(fault.name for fault in FAULTS)
 
 
 def test_what_turns_can_be_told_apart_by_site_or_is_said_twice() -> None:

@@ -72,13 +72,13 @@ class Mesh:
         self.watched.append((node, peer))
         return Watch()
 
-    def run(self, **options: Any) -> dict[tuple[str, str, str], Figure]:
+    def run(self, *, through: str = "", **options: Any) -> dict[tuple[str, str, str], Figure]:
         order = survey.Order(**{
             "namespace": "sample", "bare_namespace": "bare", "requests": 20, "idle": 60, "seconds": 30, **options,
         })  # fmt: skip
         places = [
             survey.Place("centre", "/c", None, "centre", "node-c", "192.0.2.10"),
-            survey.Place("shop", "/s", None, "centre", "node-s", "192.0.2.20"),
+            survey.Place("shop", "/s", None, "centre", "node-s", "192.0.2.20", through),
         ]
         world = survey.World(
             connect=lambda place: self.apis[place.name], watch=self.watch, clock=self.clock, sleep=self.clock.sleep
@@ -112,6 +112,13 @@ def test_without_bare_apps_only_calls_with_sidecars_are_timed(mesh: Mesh) -> Non
     assert found["shop", "centre", "latency with sidecars"].numbers["p50"] == 4.0
     assert found["shop", "centre", "latency without"].numbers == {}
     assert all("sample" in url for url in mesh.urls)
+
+
+def test_calls_of_a_site_without_sidecars_go_through_its_gateway(mesh: Mesh) -> None:
+    found = mesh.run(through="helloworld-mesh", idle=0)
+    assert found["shop", "centre", "latency through gateways"].numbers["p50"] == 4.0
+    assert found["shop", "centre", "latency added"].numbers["p50"] == 3.0
+    assert "http://helloworld-mesh.sample:5000/hello?call=[1-40]" in mesh.urls
 
 
 def test_a_site_that_gives_no_answer_is_told_and_holds_up_nobody(mesh: Mesh) -> None:

@@ -64,8 +64,13 @@ def clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clusters:
 def test_versions_are_counted_where_the_service_is(clusters: Clusters) -> None:
     found = clusters.find(HOST)
     assert found == {
-        "centre": {"known": True, "why": "", "hosts": {HOST: {"1": 2, "2": 1}}},
-        "edge": {"known": True, "why": "", "hosts": {}},
+        "centre": {
+            "known": True,
+            "why": "",
+            "hosts": {HOST: {"1": 2, "2": 1}},
+            "specs": {HOST: {"selector": {"app": "till"}, "ports": [], "set": ""}},
+        },
+        "edge": {"known": True, "why": "", "hosts": {}, "specs": {}},
     }
     assert set(found["edge"]) == set(yaml.safe_load(service_info.RETURN)["sites"]["sample"]["shop"])
 
@@ -104,7 +109,7 @@ def test_nothing_is_said_while_a_site_gives_no_answer(clusters: Clusters) -> Non
 
 def test_a_site_whose_cluster_isnt_made_yet_has_nothing(clusters: Clusters) -> None:
     Path(clusters.sites[0]["kubeconfig"]).unlink()
-    assert clusters.find(HOST)["centre"] == {"known": True, "why": "", "hosts": {}}
+    assert clusters.find(HOST)["centre"] == {"known": True, "why": "", "hosts": {}, "specs": {}}
 
 
 @pytest.mark.parametrize("host", ["till", "a.b.c", "a/b.c", "till.shop.example"])

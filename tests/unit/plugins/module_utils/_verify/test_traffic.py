@@ -70,7 +70,7 @@ class Mesh:
             return Answer(error="Connection refused")
         return Answer(sites[len(self.knocked) % len(sites)], "v1", "p")
 
-    def run(self, hears: tuple[str, ...] = (), **options: Any) -> list[Record]:
+    def run(self, hears: tuple[str, ...] = (), *, without_sidecars: bool = False, **options: Any) -> list[Record]:
         """All calls; ``hears`` are the sites whose answers the shop alone expects."""
         order = {
             "namespace": "sample", "label": "app=sleep", "container": "sleep",
@@ -79,7 +79,7 @@ class Mesh:
         }  # fmt: skip
         callers = [
             traffic.Caller("centre", "/centre.yaml", None, ("192.0.2.10",)),
-            traffic.Caller("shop", "/shop.yaml", None, ("192.0.2.20",), hears),
+            traffic.Caller("shop", "/shop.yaml", None, ("192.0.2.20",), hears, without_sidecars),
         ]
         world = traffic.World(connect=self.connect, call=self.call, clock=self.clock, sleep=self.clock.sleep)
         return traffic.run(callers, traffic.Order(**order), world)
@@ -159,6 +159,31 @@ def test_plain_text_between_sites_fails(mesh: Mesh) -> None:
     records = mesh.run()
     assert verdicts(records, "traffic.reach")["shop", "centre"] == "ok"
     assert verdicts(records, "traffic.mtls")["shop", "centre"] == "failed"
+
+
+def test_a_site_without_sidecars_calls_by_another_name_and_its_gateways_are_who_it_is(mesh: Mesh) -> None:
+    system = "spiffe://cluster.local/ns/istio-system/sa"
+    headers = {
+        "centre": f"By={system}/istio-eastwestgateway;Hash=0;URI={SLEEP}",
+        "shop": f"By=spiffe://cluster.local/ns/sample/sa/helloworld;Hash=0;URI={system}/istio-egressgateway",
+    }
+    called: dict[str, set[str]] = {name: set() for name in SITES}
+
+    def answering(name: str) -> Any:
+        answer = mesh.answering(*SITES, header=headers[name])
+        return lambda command: (called[name].add(command[4]), answer(command))[1]
+
+    for name in SITES:
+        mesh.apis[name].on_exec = answering(name)
+    records = mesh.run(without_sidecars=True)
+    assert verdicts(records, "traffic.mtls") == {("centre", "shop"): "ok", ("shop", "centre"): "ok"}
+    assert called["shop"] == {f"http://helloworld-mesh.sample:5000/{path}" for path in ("hello", "identity")}
+    assert called["centre"] == {f"http://helloworld.sample:5000/{path}" for path in ("hello", "identity")}
+
+
+def test_another_callee_or_caller_than_the_sites_gateways_fails(mesh: Mesh) -> None:
+    records = mesh.run(without_sidecars=True)
+    assert verdicts(records, "traffic.mtls") == {("centre", "shop"): "failed", ("shop", "centre"): "failed"}
 
 
 def test_a_site_that_doesnt_answer_is_unknown_in_all_its_directions(mesh: Mesh) -> None:

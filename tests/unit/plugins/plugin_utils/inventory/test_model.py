@@ -120,7 +120,7 @@ def test_one_edge_or_five_make_no_difference() -> None:
             "an address with /32, say",
             id="bare address",
         ),
-        pytest.param({"centre": {"edge_mesh_mode": "gateway_only"}}, {}, "gateway_only can't be done yet", id="mode"),
+        pytest.param({"centre": {"edge_mesh_mode": "none"}}, {}, "it can be sidecar, gateway_only", id="mode"),
         pytest.param({"centre": {}}, {"edge_mesh_shared_network": "perhaps"}, "must be true or false", id="bool"),
         pytest.param({"centre": {}}, {"edge_mesh_waves": "all"}, "edge_mesh_waves must be a list, not str", id="list"),
         pytest.param(

@@ -29,12 +29,13 @@ def results(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_site_at_the_end_has_done_every_step_of_its_role() -> None:
-    found = row(sample_apps=True, wan_links=True, peers=True)
+    found = row(sample_apps=True, wan_links=True, peers=True, gateway_only=True)
     assert (found["step"], found["result"]) == ("all", "done")
     assert results(found) == dict.fromkeys(steps.STEPS["edge"], "done")
     assert "sample apps" not in results(row())
     assert "WAN links" not in results(row())
     assert "other primaries" not in results(row())
+    assert "gateway only" not in results(row())
     assert "trust" in results(row(role="primary"))
 
 
