@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.remnants import SETS
 from tests.architecture.tree import ROOT, below, text
 
 ROLES = sorted({path.parts[1] for path in below("roles")})
@@ -101,3 +102,14 @@ def test_the_settings_of_k3s_are_those_of_the_inventorys_schema() -> None:
     for name, entry in wanted.items():
         assert options[name]["type"] == entry["type"], name
         assert options[name].get("default") == entry["default"], name
+
+
+def test_every_set_of_a_role_is_known_where_remnants_are_judged() -> None:
+    named = {
+        name
+        for path in below("roles")
+        if path.suffix == ".yml" and path.parts[2] in ("tasks", "vars", "defaults")
+        for name in re.findall(r"(?m)^\s*(?:set|\w+_set): ([a-z][a-z-]+)$", text(path))
+    }
+    assert {"gateways", "traffic-routes", "sample-apps", "wan-association"} <= named
+    assert named <= SETS

@@ -31,7 +31,8 @@ Verdict = Literal["left", "kept", "workload"]
 SETS = frozenset(
     {
         "site-enrollment", "site-reader", "gateways", "gateway-only", "gateway-only-verify", "sample-apps",
-        "mesh-verify", "mesh-trust", "control-plane", "mesh",
+        "mesh-verify", "mesh-measure", "mesh-trust", "control-plane", "mesh", "traffic-routes", "wan-association",
+        "exports", "export-rules", "export-names",
     }
 )  # fmt: skip
 _PROXY = "istio-proxy"
