@@ -59,9 +59,13 @@ def command(url: str, *, calls: int, call_seconds: int, seconds: int, at_once: i
 
 
 def burst(url: str, *, calls: int, call_seconds: int) -> list[str]:
-    """The command of ``calls`` calls one after the other, in one process, whose output is a loop's."""
+    """The command of ``calls`` calls one after the other, in one process, whose output is a loop's.
+
+    It ends at the first call that nothing answers, and its exit code isn't 0 then.
+    """
     return [
-        "curl", "-sS", "--max-time", str(call_seconds), "-w", "\\n%{http_code}" + _SEPARATOR.replace("\n", "\\n"),
+        "curl", "-sS", "--fail-early", "--max-time", str(call_seconds),
+        "-w", "\\n%{http_code}" + _SEPARATOR.replace("\n", "\\n"),
         f"{url}?call=[1-{calls}]",
     ]  # fmt: skip
 

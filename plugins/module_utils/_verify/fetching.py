@@ -19,6 +19,8 @@ __all__ = ["Asked", "fetch"]
 _AT_ONCE = 4
 _CALL_SECONDS = 10
 _GIVE_UP_AFTER = 2  # failures in a row end a worker: an address that is dead needs no more
+_SLOW_SECONDS = 3
+_ENOUGH = 8  # pages that came slowly and with a flaw: what is behind them is dead, and the rest would say the same
 _LARGEST = 1 << 16
 
 
@@ -37,6 +39,7 @@ class Asked:
 def fetch(asked: Asked) -> list[Page]:
     """The pages; what goes wrong is a page of status 0. Fewer than asked come from an address that is dead or slow."""
     pages: list[Page] = []
+    hopeless: list[Page] = []
     todo = iter(range(asked.count))
     lock = threading.Lock()
     end = time.monotonic() + asked.seconds
@@ -45,7 +48,7 @@ def fetch(asked: Asked) -> list[Page]:
         connection = http.client.HTTPConnection(asked.address, asked.port, timeout=_CALL_SECONDS)
         failed = 0
         try:
-            while failed < _GIVE_UP_AFTER and time.monotonic() < end:
+            while failed < _GIVE_UP_AFTER and len(hopeless) < _ENOUGH and (begun := time.monotonic()) < end:
                 with lock:
                     if next(todo, None) is None:
                         return
@@ -53,6 +56,8 @@ def fetch(asked: Asked) -> list[Page]:
                 failed = 0 if page.status else failed + 1
                 with lock:
                     pages.append(page)
+                    if page.flaw and time.monotonic() - begun > _SLOW_SECONDS:
+                        hopeless.append(page)
         finally:
             connection.close()
 

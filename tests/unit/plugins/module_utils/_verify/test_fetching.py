@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from ansible_collections.edge.mesh.plugins.module_utils._verify import fetching
 from ansible_collections.edge.mesh.plugins.module_utils._verify.fetching import Asked, fetch
 from ansible_collections.edge.mesh.plugins.module_utils._verify.proportions import Page
 
@@ -85,3 +86,15 @@ def test_an_address_where_nobody_listens_is_given_up(server: Server) -> None:
     assert 1 <= len(pages) <= 8
     assert {page.status for page in pages} == {0}
     assert all(page.body for page in pages)
+
+
+def test_pages_that_come_slowly_and_with_a_flaw_end_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.status = 500
+    monkeypatch.setattr(fetching, "_SLOW_SECONDS", 0)
+    # a page that is under way on another connection still comes
+    assert 8 <= len(fetch(asked(server, 40))) < 12
+
+
+def test_fast_pages_with_a_flaw_are_all_fetched(server: Server) -> None:
+    server.status = 500
+    assert len(fetch(asked(server, 40))) == 40

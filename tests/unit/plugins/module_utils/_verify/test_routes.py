@@ -123,6 +123,26 @@ def test_what_fails_isnt_asked_again(mesh: Mesh) -> None:
     assert len(calls) == 1
 
 
+def test_calls_without_an_answer_end_a_round_early(mesh: Mesh) -> None:
+    left: list[str] = []
+
+    def execute(command: list[str]) -> dict[str, object]:
+        left.append(command[-1].partition("?")[2])
+        return {"stdout": mesh.answers("shop", "centre", each=2) + "\n000\n--\n", "rc": 28}
+
+    mesh.api.on_exec = execute
+    found = mesh.run(splits=[SPLIT])["traffic.split"]
+    assert left == ["call=[1-100]", "call=[1-95]", "call=[1-90]"]
+    assert (found.verdict, found.evidence["requests"], found.evidence["failed_requests"]) == ("failed", 15, 3)
+
+
+def test_one_call_without_an_answer_doesnt_end_a_round(mesh: Mesh) -> None:
+    turns = iter([{"stdout": mesh.answers("shop", each=9) + "\n000\n--\n", "rc": 28}, mesh.answers("centre", each=90)])
+    mesh.api.on_exec = lambda _command: next(turns)
+    found = mesh.run(splits=[SPLIT])["traffic.split"]
+    assert (found.verdict, found.evidence["requests"], found.evidence["failed_requests"]) == ("failed", 100, 1)
+
+
 def test_plain_text_that_is_answered_is_a_failure(mesh: Mesh) -> None:
     mesh.api.answers[PLAIN] = "version=v1 site=shop pod=p"
     found = mesh.run(strict_port=5000)["traffic.plain-text"]
