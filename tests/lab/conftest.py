@@ -40,7 +40,7 @@ ORDER = (
     "test_leaving",
 )
 
-# What CI has no room for: `make test-all` runs these files on a mesh of their own (-m deep), and nothing else there.
+# What CI has no room for: `make test-all` runs these files, and tests with the mark deep, on a mesh of their own.
 DEEP = frozenset({"test_workers", "test_state_backup", "test_fault_table", "test_links", "test_wan_machine"})
 
 SPOTS = (

@@ -211,6 +211,7 @@ def test_the_difference_that_is_shown_holds_no_secret(rounds: Callable[[str], Ro
     assert not re.search(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}", output)  # PEM in base64
 
 
+@pytest.mark.deep
 def test_a_namespace_that_was_deleted_comes_back_with_all_in_it(lab: Lab, second_run: Played) -> None:
     assert second_run.rc == 0
     before = {site: held(lab, site) for site in (PRIMARY, EDGE)}

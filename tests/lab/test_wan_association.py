@@ -178,6 +178,7 @@ def test_a_rule_that_is_removed_restores_the_default(ground: Ground, marked: Ass
     assert ground.lab.objects(PRIMARY, kinds, "--all-namespaces", "-l", "edge.mesh/set=wan-association") == []
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("fault", WAN, ids=lambda fault: str(fault.name))
 def test_each_fault_turns_its_checks(ground: Ground, marked: Association, fault: Fault) -> None:
     undo = fault.make(Place(Mesh(ground.lab, MESH, PRIMARY, tuple(EDGES)), EDGE))
