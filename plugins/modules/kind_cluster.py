@@ -209,11 +209,9 @@ def _serves(wanted: Wanted, node: Node) -> bool:
         endpoint = kubeconfig.load(str(wanted.kubeconfig), f"kind-{wanted.name}")
         if node.api_port is None or endpoint.server != f"https://127.0.0.1:{node.api_port}":
             return False
-        with client.Client(endpoint, timeout=5) as api:
-            nodes = api.list("/api/v1/nodes")
+        return node.name in _ready_nodes(endpoint)
     except MeshError:
         return False
-    return any(each["metadata"]["name"] == node.name for each in nodes) and all(_is_ready(each) for each in nodes)
 
 
 def _linked(kind: Kind, wanted: Wanted, node: Node | None, links: Iterable[str], *, check_mode: bool) -> list[str]:
@@ -276,9 +274,7 @@ def _wait_ready(wanted: Wanted, timeout: float) -> None:
     last, unanswered = "no answer yet", True
     while time.monotonic() < deadline:
         try:
-            with client.Client(endpoint, timeout=5) as api:
-                nodes = api.list("/api/v1/nodes")
-            if nodes and all(_is_ready(node) for node in nodes):
+            if _ready_nodes(endpoint):
                 return
             last, unanswered = "the node is not Ready", False
         except MeshError as error:
@@ -292,6 +288,13 @@ def _wait_ready(wanted: Wanted, timeout: float) -> None:
     )
     failure.unanswered = unanswered
     raise failure
+
+
+def _ready_nodes(endpoint: kubeconfig.Endpoint) -> list[str]:
+    """The names of a cluster's nodes if all are Ready, else none; raises MeshError if its API gives no answer."""
+    with client.Client(endpoint, timeout=5) as api:
+        nodes = api.list("/api/v1/nodes")
+    return [node["metadata"]["name"] for node in nodes] if all(map(_is_ready, nodes)) else []
 
 
 def _is_ready(node: dict) -> bool:  # type: ignore[type-arg]  # JSON of the API

@@ -82,6 +82,7 @@ sites:
 from contextlib import AbstractContextManager
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Module, Outcome, run
@@ -103,14 +104,13 @@ ARGUMENTS = {
     "everything": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 30},
 }
-_SUFFIX = ".svc.cluster.local"
 
 
 def handle(call: Call) -> Outcome:
     """Look; raises MeshError for names that are none."""
     params = call.params
     for host in params["hosts"]:
-        if host.removesuffix(_SUFFIX).count(".") != 1 or "/" in host:
+        if host.removesuffix(SERVICE_SUFFIX).count(".") != 1 or "/" in host:
             raise MeshError(f"{host} can't be looked for", why="a host is <service>.<namespace>")
 
     def connect(path: str, context: str | None, site: str) -> AbstractContextManager[Api]:

@@ -74,6 +74,11 @@ traffic:
   returned: success
   type: dict
   sample: {"services": [], "foreign": []}
+exports:
+  description: Whether any site says what it shows to others.
+  returned: success
+  type: bool
+  sample: false
 wan:
   description: Whether any site has WAN links.
   returned: success

@@ -15,6 +15,7 @@ import yaml
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio import gateway_only
 from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import Called, Shown
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import EAST_WEST
 from ansible_collections.edge.mesh.plugins.module_utils._xds import transport
 from tests.integration import rendered
 from tests.reader.sites import SYSTEM, Given, Sites, until
@@ -81,11 +82,11 @@ def shown(sites: Sites) -> Iterator[Sites]:
     assert until(lambda: sites.states().get(SITE) == "synced", 60), sites.states()
     sites.add_namespace("sales")
     sites.add_pod("till", "sales", POD, {"app": "till"})
-    east_west = {"topology.istio.io/network": NETWORK, "app": gateway_only.EAST_WEST}
+    east_west = {"topology.istio.io/network": NETWORK, "app": EAST_WEST}
     add_service(sites, "till", "sales", {"app": "till"}, {"name": "http", "port": 80})
-    add_service(sites, gateway_only.EAST_WEST, SYSTEM, east_west, {"name": "tls", "port": 15443})
+    add_service(sites, EAST_WEST, SYSTEM, east_west, {"name": "tls", "port": 15443})
     ingress = {"status": {"loadBalancer": {"ingress": [{"ip": GATEWAY}]}}}
-    sites.site.patch(f"/api/v1/namespaces/{SYSTEM}/services/{gateway_only.EAST_WEST}/status", ingress)
+    sites.site.patch(f"/api/v1/namespaces/{SYSTEM}/services/{EAST_WEST}/status", ingress)
     spec = {"selector": {"app": "till"}, "ports": [{"name": "http", "port": 80, "targetPort": 80}], "set": ""}
     put(sites, *gateway_only.at_site([TILL], [], {TILL.host: spec}, [GATEWAY], IDENTITY))
     assert until(lambda: len(sites.endpoints(TILL.host).get(SITE, [])) == 2, 30), sites.endpoints(TILL.host)

@@ -20,14 +20,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX, SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._istio.reader import ACCOUNT, PEER_ACCOUNT
 
-__all__ = ["SUFFIX", "Export", "Member", "at_site", "hidden", "ruled_out", "split_names", "view"]
+__all__ = ["Export", "Member", "at_site", "hidden", "ruled_out", "split_names", "view"]
 
 Json = dict[str, Any]
 
-SUFFIX = ".svc.cluster.local"
 _GROUP, _VERSION = "multicluster.x-k8s.io", "v1alpha1"
 _READER = "edge-mesh-export-reader"
 _SYSTEM = re.compile(rf"\.(kube-[a-z]+|{SYSTEM_NAMESPACE})$|^kubernetes\.default$")  # nobody calls these over sites
@@ -117,7 +116,7 @@ def view(consumer: str, kind: str, hosts: Iterable[str]) -> Json:
     proxy = {"metadata": {"CLUSTER_ID": consumer}}
     patches: list[Json] = []
     for host in hosts:
-        full = f"{host}{SUFFIX}"
+        full = f"{host}{SERVICE_SUFFIX}"
         patches.append(_removal("CLUSTER", proxy, {"cluster": {"service": full}}))
         patches.append(_removal("VIRTUAL_HOST", proxy, {"routeConfiguration": {"vhost": {"domainName": full}}}))
     return {

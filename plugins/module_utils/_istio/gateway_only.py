@@ -29,10 +29,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import CLUSTER_LABEL, SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    CLUSTER_LABEL,
+    EAST_WEST,
+    EGRESS,
+    INGRESS,
+    SYSTEM_NAMESPACE,
+    full_name,
+)
 
 __all__ = [
-    "ACCOUNTS_ANNOTATION", "EAST_WEST", "EGRESS", "GATEWAYS", "NETWORK", "PROBE_IN", "PROBE_OUT", "SET", "Called",
+    "ACCOUNTS_ANNOTATION", "GATEWAYS", "NETWORK", "PROBE_IN", "PROBE_OUT", "SET", "Called",
     "Shown", "alias", "at_primary", "at_site", "called_as", "helper", "in_identity", "narrowed", "out_identity",
     "problems", "set_of", "target_name",
 ]  # fmt: skip
@@ -40,9 +47,7 @@ __all__ = [
 Json = dict[str, Any]
 Protocol = Literal["http", "tcp"]
 
-EAST_WEST = "istio-eastwestgateway"
-EGRESS = "istio-egressgateway"
-GATEWAYS = ("istio-ingressgateway", EAST_WEST, EGRESS)
+GATEWAYS = (INGRESS, EAST_WEST, EGRESS)
 SET = "gateway-only"  # the set of objects at the site
 NETWORK = "gateway-only"  # of the gateways' ports; no gateway leads there, so they are called directly
 PROBE_IN, PROBE_OUT = 15499, 15599  # what `verify` shows and calls where no sample app does
@@ -50,26 +55,6 @@ ACCOUNTS_ANNOTATION = "alpha.istio.io/canonical-serviceaccounts"
 _TLS_MODE = "security.istio.io/tlsMode"
 _UNSEEN = {"networking.istio.io/exportTo": "~"}
 _API = "networking.istio.io/v1"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A port of a Service of the site that the mesh reaches at ``gateway_port`` of its east-west gateway.
-
-    ``labels`` are what routes know its instances by, beside those that the Service selects.
-    """
-
-    service: str
-    namespace: str
-    port: int
-    gateway_port: int
-    protocol: Protocol = "http"
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def host(self) -> str:
-        """The full name."""
-        return f"{self.service}.{self.namespace}.svc.cluster.local"
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,17 @@ class Called:
     @property
     def host(self) -> str:
         """The full name."""
-        return f"{self.service}.{self.namespace}.svc.cluster.local"
+        return full_name(self.service, self.namespace)
+
+
+@dataclass(frozen=True)
+class Shown(Called):
+    """A port of a Service of the site that the mesh reaches at ``gateway_port`` of its east-west gateway.
+
+    ``labels`` are what routes know its instances by, beside those that the Service selects.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def in_identity(trust_domain: str) -> str:
@@ -237,7 +232,7 @@ def _names(service: str, namespace: str, ports: Sequence[Called]) -> list[Json]:
         {
             "apiVersion": "v1", "kind": "Service",
             "metadata": {"name": alias(service), "namespace": namespace, "annotations": dict(_UNSEEN)},
-            "spec": {"type": "ExternalName", "externalName": f"{name}.{SYSTEM_NAMESPACE}.svc.cluster.local"},
+            "spec": {"type": "ExternalName", "externalName": full_name(name, SYSTEM_NAMESPACE)},
         },
     ]  # fmt: skip
 
@@ -246,7 +241,7 @@ def _selector(gateway: str, site: str) -> Json:
     return {"istio": gateway, CLUSTER_LABEL: site}
 
 
-def _route(gateway: str, each: Shown | Called, *, rewrite: bool) -> Json:
+def _route(gateway: str, each: Called, *, rewrite: bool) -> Json:
     """All that comes in at a port goes to the one host that it stands for."""
     route: Json = {
         "match": [{"port": each.gateway_port}],

@@ -15,10 +15,16 @@ __all__ = [
     "CLUSTER_LABEL",
     "CONTROL_PLANE_CLUSTERS",
     "EASTWEST_PORT",
+    "EAST_WEST",
+    "EGRESS",
+    "INGRESS",
+    "ISTIOD_GATEWAY",
     "NETWORK_LABEL",
     "ROOT_CERT_CONFIGMAP",
     "ROOT_CRL_CONFIGMAP",
+    "SERVICE_SUFFIX",
     "SYSTEM_NAMESPACE",
+    "full_name",
     "injection_path",
     "names",
 ]
@@ -30,6 +36,12 @@ CLUSTER_LABEL = "topology.istio.io/cluster"
 NETWORK_LABEL = "topology.istio.io/network"
 CONTROL_PLANE_CLUSTERS = "topology.istio.io/controlPlaneClusters"
 EASTWEST_PORT = 15443
+SERVICE_SUFFIX = ".svc.cluster.local"
+# The gateways: their Deployments, Services, accounts and labels `app`.
+INGRESS = "istio-ingressgateway"
+EAST_WEST = "istio-eastwestgateway"
+ISTIOD_GATEWAY = "istiod-gateway"
+EGRESS = "istio-egressgateway"
 
 
 def names(revision: str) -> Mapping[str, str]:
@@ -45,6 +57,11 @@ def names(revision: str) -> Mapping[str, str]:
         "mesh_config": f"istio{suffix}",
         "revision_label": revision or "default",
     }
+
+
+def full_name(service: str, namespace: str) -> str:
+    """The name of a Service by which Istio knows its host."""
+    return f"{service}.{namespace}{SERVICE_SUFFIX}"
 
 
 def injection_path(cluster: str, network: str) -> str:

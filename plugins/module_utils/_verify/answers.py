@@ -121,13 +121,12 @@ def reach(site: str, peer: str, answers: Sequence[Answer], last: Sequence[Answer
     return Finding("ok", evidence)
 
 
-def mtls(peer: str, answers: Iterable[Answer], *, caller: str, trust_domain: str, callee: str = "") -> Finding:
+def mtls(peer: str, answers: Iterable[Answer], *, caller: str, trust_domain: str, wanted: str = "") -> Finding:
     """Whether a call that ``peer`` answered was mutual TLS between two identities of the mesh.
 
-    ``caller`` is the SPIFFE URI that the calling pod must have shown, ``callee`` the one at which mutual TLS must end
+    ``caller`` is the SPIFFE URI that the calling pod must have shown, ``wanted`` the one at which mutual TLS must end
     (empty: any of the trust domain).
     """
-    wanted = callee
     own = [answer for answer in answers if answer.site == peer]
     if not own:
         return Finding("unknown", {"seen": "no answer that tells its caller"}, "see traffic.reach")

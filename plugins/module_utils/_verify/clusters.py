@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import EGRESS
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    EAST_WEST,
+    EGRESS,
+    INGRESS,
+    ISTIOD_GATEWAY,
+    SYSTEM_NAMESPACE,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig, ownership
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._site import facts, network
@@ -26,7 +31,7 @@ __all__ = ["Asked", "all_of", "facts_of", "unknown"]
 Facts = dict[str, Any]
 
 _SERVICES = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services"
-_GATEWAYS = ("istio-eastwestgateway", "istiod-gateway", "istio-ingressgateway")
+_GATEWAYS = (EAST_WEST, ISTIOD_GATEWAY, INGRESS)
 _RECORD = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/edge-mesh"
 _SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 

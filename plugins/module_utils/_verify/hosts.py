@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX, full_name
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.ownership import SET
 from ansible_collections.edge.mesh.plugins.module_utils._verify import parallel
@@ -122,5 +123,5 @@ def _routed(objects: Sequence[Json], hosts: Collection[str], ours: str) -> dict[
 def _full(host: str, namespace: str) -> str:
     """A host as Istio reads a short one: in the namespace of the object that names it."""
     if "." not in host:
-        return f"{host}.{namespace}.svc.cluster.local"
-    return f"{host}.svc.cluster.local" if host.count(".") == 1 else host
+        return full_name(host, namespace)
+    return f"{host}{SERVICE_SUFFIX}" if host.count(".") == 1 else host

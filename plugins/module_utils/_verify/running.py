@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import EGRESS
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import NETWORK_LABEL, SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    EAST_WEST,
+    EGRESS,
+    INGRESS,
+    ISTIOD_GATEWAY,
+    NETWORK_LABEL,
+    SYSTEM_NAMESPACE,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 
-__all__ = ["EAST_WEST", "gateway_address", "gateway_names", "gateways_ready", "no_control_plane"]
+__all__ = ["gateway_address", "gateway_names", "gateways_ready", "no_control_plane"]
 
-INGRESS = "istio-ingressgateway"
-EAST_WEST = "istio-eastwestgateway"
-ISTIOD_GATEWAY = "istiod-gateway"
 
 _PROXY = "istio-proxy"
 _CONTROL_PLANE_IMAGES = frozenset({"pilot", "istiod", "pilot-discovery"})

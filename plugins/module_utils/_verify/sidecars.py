@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import EAST_WEST, EGRESS, GATEWAYS
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import GATEWAYS
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import EAST_WEST, EGRESS, SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 

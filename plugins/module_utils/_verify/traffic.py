@@ -102,10 +102,12 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
     orders = {caller.name: replace(order, expect=caller.expect or order.expect) for caller in callers}
     # whoever calls a Service of such a site talks to its gateway
     behind = frozenset(caller.name for caller in callers if caller.gateway_only)
-    kinds = {"pod": _from_pod, "ingress": _from_outside} if order.ingress_path else {"pod": _from_pod}
+    kinds: dict[str, Callable[[Caller, Order, World], list[Record]]] = {"pod": partial(_from_pod, behind=behind)}
+    if order.ingress_path:
+        kinds["ingress"] = _from_outside
     for kind, work in kinds.items():
         for caller in callers:
-            jobs[f"{kind} {caller.name}"] = partial(work, caller, orders[caller.name], world, behind)
+            jobs[f"{kind} {caller.name}"] = partial(work, caller, orders[caller.name], world)
             by_job[f"{kind} {caller.name}"] = (caller, kind == "pod")
 
     def late(job: str) -> list[Record]:
@@ -119,7 +121,7 @@ def run(callers: Sequence[Caller], order: Order, world: World) -> list[Record]:
     return [item for items in found.values() for item in items]
 
 
-def _from_pod(caller: Caller, order: Order, world: World, behind: frozenset[str]) -> list[Record]:
+def _from_pod(caller: Caller, order: Order, world: World, *, behind: frozenset[str]) -> list[Record]:
     took = timed(world.clock)
     end = world.clock() + order.seconds
     try:
@@ -150,7 +152,7 @@ def _from_pod(caller: Caller, order: Order, world: World, behind: frozenset[str]
                 told,
                 caller=pod.identity,
                 trust_domain=order.trust_domain,
-                callee=gateway_only.in_identity(order.trust_domain) if peer in behind else "",
+                wanted=gateway_only.in_identity(order.trust_domain) if peer in behind else "",
             )
         )
         records.append(_pair("traffic.mtls", caller, peer, finding, spent - reached))
@@ -192,7 +194,7 @@ def _execute(api: Api, pod: _Pod, url: str, order: Order, left: float) -> list[A
     return found
 
 
-def _from_outside(caller: Caller, order: Order, world: World, _behind: frozenset[str]) -> list[Record]:
+def _from_outside(caller: Caller, order: Order, world: World) -> list[Record]:
     took = timed(world.clock)
     end = world.clock() + order.seconds
     if not caller.ingress_addresses:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import full_name
 from ansible_collections.edge.mesh.plugins.module_utils._wan.dscp import value_of
 
 __all__ = ["MOST_LINKS", "Condition", "Link", "Rule", "link_from", "read_link", "read_rule", "rule_from"]
@@ -72,7 +73,7 @@ class Rule:
     @property
     def host(self) -> str:
         """The name by which Istio knows the host."""
-        return f"{self.service}.{self.namespace}.svc.cluster.local"
+        return full_name(self.service, self.namespace)
 
     def as_dict(self) -> dict[str, Any]:
         """The rule as playbooks carry it."""

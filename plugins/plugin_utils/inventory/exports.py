@@ -15,15 +15,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.exports import SUFFIX, Export, Member
+from ansible_collections.edge.mesh.plugins.module_utils._istio.exports import Export, Member
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import samples
-from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem, near
 
 __all__ = ["arrange_exports", "member"]
 
 _HOST = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _WORDS = ("service", "to")
-_PROBES = "edge-mesh-verify"
 
 
 def arrange_exports(
@@ -38,7 +38,7 @@ def arrange_exports(
         site["exports"] = [{"service": each.host, "to": list(each.to)} for each in found]
         wrong += _unproven(site, found, mesh, routed)
         problems += [Problem(name, f"edge_mesh_exports: {message}") for message in wrong]
-    host = f"helloworld.{samples.NAMESPACE if mesh['sample_apps'] else _PROBES}"
+    host = f"helloworld.{samples.NAMESPACE if mesh['sample_apps'] else samples.PROBES}"
     members = [member(site) for site in sites.values()]
     for name, site in sites.items():
         site["hears"] = [each.name for each in members if each.name == name or each.shows(host, name)]
@@ -68,9 +68,9 @@ def _read(given: Sequence[Any], name: str, sites: Sequence[str]) -> tuple[list[E
             continue
         for word in entry:
             if word not in _WORDS:
-                near = difflib.get_close_matches(str(word), _WORDS, n=1)
-                wrong.append(f"{where} has {word}, which means nothing{f'; did you mean {near[0]}?' if near else ''}")
-        host = str(entry.get("service", "")).removesuffix(SUFFIX)
+                meant = difflib.get_close_matches(str(word), _WORDS, n=1)
+                wrong.append(f"{where} has {word}, which means nothing{f'; did you mean {meant[0]}?' if meant else ''}")
+        host = str(entry.get("service", "")).removesuffix(SERVICE_SUFFIX)
         if not _HOST.fullmatch(host):
             wrong.append(f"{where}: {host or 'no service'} is no <service>.<namespace>; each service is named")
             continue
@@ -91,9 +91,7 @@ def _bad_sites(to: Sequence[str], name: str, sites: Sequence[str]) -> list[str]:
         if each == name:
             found.append("a site always sees its own services; leave it out of to")
         elif each not in sites:
-            near = difflib.get_close_matches(each, sites, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(sites)}"
-            found.append(f"there is no site {each!r}; {hint}")
+            found.append(f"there is no site {each!r}{near(each, sites)}")
     return found
 
 
@@ -104,7 +102,7 @@ def _unproven(
     everywhere = {each.host for each in exports if not each.to}
     parts = {part.rpartition("-")[0] for part in site["sample_parts"]} if mesh["sample_apps"] else set()
     wanted = {f"{part}.{samples.NAMESPACE}": "a sample app whose shares are proven" for part in sorted(parts)}
-    wanted |= {host.removesuffix(SUFFIX): "a host with a route" for host in routed}
+    wanted |= {host.removesuffix(SERVICE_SUFFIX): "a host with a route" for host in routed}
     return [
         f"{host} must be shown to all sites, because it is {why}"
         for host, why in wanted.items()

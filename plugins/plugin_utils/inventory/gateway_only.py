@@ -19,6 +19,8 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio import gateway_only
 from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import PROBE_IN, PROBE_OUT, Called, Shown
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import samples
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
 __all__ = ["arrange", "is_gateway_only"]
@@ -28,8 +30,12 @@ _FIRST_IN, _FIRST_OUT, _MOST = 15500, 15600, 99
 _PORTS = range(1, 65536)
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST = 63
-_PROBES = "edge-mesh-verify"  # the namespace in which `verify` calls where no sample app runs
-_HELLOWORLD: dict[str, Any] = {"service": "helloworld", "namespace": "sample", "port": 5000, "protocol": "http"}
+_HELLOWORLD: dict[str, Any] = {
+    "service": "helloworld",
+    "namespace": samples.NAMESPACE,
+    "port": 5000,
+    "protocol": "http",
+}
 
 
 def is_gateway_only(site: Mapping[str, Any]) -> bool:
@@ -56,7 +62,7 @@ def arrange(
             if sample_apps:
                 shown, called = [*shown, {**_HELLOWORLD, "labels": labels}], [*called, _HELLOWORLD]
             else:
-                there = {**_HELLOWORLD, "namespace": _PROBES}
+                there = {**_HELLOWORLD, "namespace": samples.PROBES}
                 probe = _entry(
                     [{**there, "labels": labels, "gateway_port": PROBE_IN}], [{**there, "gateway_port": PROBE_OUT}]
                 )
@@ -116,7 +122,7 @@ def _read(site: Mapping[str, Any], variable: str, key: str, first: int) -> tuple
         wrong += [f"entry {number} of {variable} {complaint}" for complaint in complaints]
         if complaints:
             continue
-        service, namespace = str(entry["host"]).removesuffix(".svc.cluster.local").split(".")
+        service, namespace = str(entry["host"]).removesuffix(SERVICE_SUFFIX).split(".")
         one = {"service": service, "namespace": namespace, "port": int(entry["port"])}
         one |= {name: entry[name] for name in ("gateway_port", "protocol") if name in entry}
         if first == _FIRST_IN:
@@ -130,7 +136,7 @@ def _bad_entry(entry: Any, first: int) -> list[str]:
         return ["is no mapping"]
     known = {"host", "port", "protocol", "gateway_port"} | ({"labels"} if first == _FIRST_IN else set())
     wrong = [f"has {name!r}; it can have {', '.join(sorted(known))}" for name in entry if name not in known]
-    parts = str(entry.get("host") or "").removesuffix(".svc.cluster.local").split(".")
+    parts = str(entry.get("host") or "").removesuffix(SERVICE_SUFFIX).split(".")
     if len(parts) != 2 or not all(_LABEL.fullmatch(part) for part in parts):
         wrong.append(f"names the host {entry.get('host')!r}; write <service>.<namespace>")
     if _number(entry.get("port")) not in _PORTS:

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "near"]
 
 
 @dataclass(frozen=True)
@@ -20,3 +22,9 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.site}: {self.message}" if self.site else self.message
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """The end of a message about a name that isn't among ``known``: what was meant, or what there is."""
+    found = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {found[0]}?" if found else f"; there is {', '.join(known)}" if known else ""

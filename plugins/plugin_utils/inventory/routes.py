@@ -15,12 +15,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX
 from ansible_collections.edge.mesh.plugins.module_utils._istio.routing import Match, Outlier, Route, Rule, Target
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
 __all__ = ["read_routes"]
 
-_SUFFIX = ".svc.cluster.local"
 _HOST = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\.[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DURATION = re.compile(r"[0-9]+(\.[0-9]+)?(ms|s|m|h)")
 _WAYS = ("exact", "prefix", "regex")
@@ -43,7 +43,7 @@ def _route(given: Any, problems: list[str]) -> Route | None:
     if not _is_mapping(given, f"an entry of {_NAME}", problems):
         return None
     host = str(given.get("host", ""))
-    name = host.removesuffix(_SUFFIX)
+    name = host.removesuffix(SERVICE_SUFFIX)
     if not _HOST.fullmatch(name):
         problems.append(f"{_NAME}: host {host!r} isn't <service>.<namespace>")
         return None
@@ -61,7 +61,7 @@ def _route(given: Any, problems: list[str]) -> Route | None:
         )
     elif open_ones and open_ones[0] != len(rules):
         problems.append(f"{where}: rule {open_ones[0]} has no match, so the rules after it are never reached")
-    return Route(name + _SUFFIX, rules, _outlier(given.get("outlier"), where, problems))
+    return Route(name + SERVICE_SUFFIX, rules, _outlier(given.get("outlier"), where, problems))
 
 
 def _rule(given: Any, where: str, problems: list[str]) -> Rule | None:
@@ -196,4 +196,4 @@ def _known(given: Mapping[str, Any], names: tuple[str, ...], where: str, problem
 
 
 def _short(host: str) -> str:
-    return host.removesuffix(_SUFFIX)
+    return host.removesuffix(SERVICE_SUFFIX)

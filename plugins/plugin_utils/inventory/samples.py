@@ -16,9 +16,10 @@ from typing import Any
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.shares import Instance
 
-__all__ = ["NAMESPACE", "PARTS", "bad_parts", "instances", "services"]
+__all__ = ["NAMESPACE", "PARTS", "PROBES", "bad_parts", "instances", "services"]
 
 NAMESPACE = "sample"
+PROBES = "edge-mesh-verify"  # where `verify` brings helloworld if there are no sample apps
 PARTS = (
     "productpage-v1", "details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3", "stock-v1", "stock-v2",
 )  # fmt: skip

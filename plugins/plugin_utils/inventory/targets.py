@@ -10,16 +10,14 @@ Pure: routes and places in, problems out.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SERVICE_SUFFIX
 from ansible_collections.edge.mesh.plugins.module_utils._istio.routing import ANY, LOCAL, Route, Target
-from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem, near
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.shares import Instance
 
 __all__ = ["bad_instances", "bad_sites", "sites_of"]
-
-_SUFFIX = ".svc.cluster.local"
 
 
 def bad_sites(routes: Iterable[Route], sites: Sequence[str]) -> list[Problem]:
@@ -28,7 +26,7 @@ def bad_sites(routes: Iterable[Route], sites: Sequence[str]) -> list[Problem]:
     for route in routes:
         for name in dict.fromkeys(sites_of(route)):
             if name not in sites:
-                problems.append(Problem(None, f"{_where(route)}: there is no site {name!r}{_near(name, sites)}"))
+                problems.append(Problem(None, f"{_where(route)}: there is no site {name!r}{near(name, sites)}"))
     return problems
 
 
@@ -60,7 +58,7 @@ def _unanswered(target: Target, instances: Sequence[Instance]) -> str:
     fitting = [each for each in instances if target.version in ("", each.version)]
     what = f"version {target.version}" if target.version else "an instance"
     if not fitting:
-        return f"there is no version {target.version!r}{_near(target.version, versions)}"
+        return f"there is no version {target.version!r}{near(target.version, versions)}"
     at = sorted({each.site for each in fitting})
     for site in (target.site, target.failover):
         if site not in ("", LOCAL, ANY) and site not in at:
@@ -86,9 +84,4 @@ def _inexact(target: Target, instances: Sequence[Instance]) -> str:
 
 
 def _where(route: Route) -> str:
-    return f"edge_mesh_routes, {route.host.removesuffix(_SUFFIX)}"
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there is {', '.join(known)}" if known else ""
+    return f"edge_mesh_routes, {route.host.removesuffix(SERVICE_SUFFIX)}"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import full_name
 from ansible_collections.edge.mesh.plugins.module_utils._istio.routing import ANY, LOCAL, Route, Rule, Target
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import samples, shares, targets
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
@@ -66,7 +67,7 @@ def _callers(sites: Sites) -> list[str]:
 
 
 def _host(app: str) -> str:
-    return f"{app}.{samples.NAMESPACE}.svc.cluster.local"
+    return full_name(app, samples.NAMESPACE)
 
 
 def _places(sites: Sites, greeters: Mapping[str, Any]) -> dict[str, list[Instance]]:
