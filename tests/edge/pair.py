@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.lab.lab import VENV, Lab, docker, write_inventory
+from tests.lab.lab import VENV, Lab, write_inventory
 
 MESH, PRIMARY, EDGE = "brine", "pier", "isle"
 SITES = (PRIMARY, EDGE)
@@ -85,8 +85,3 @@ class Pair(Lab):
             each for each in self.verified()["checks"]
             if each["id"] == check and site in ("", each["site"]) and peer in ("", each["peer"])
         ]  # fmt: skip
-
-
-def unused_volumes() -> set[str]:
-    """Docker's volumes that nothing uses."""
-    return set(docker("volume", "ls", "--quiet", "--filter", "dangling=true").split())

@@ -6,19 +6,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import interrupt
+from tests.lab import interrupt, lifetime
 from tests.lab.interrupt import Spot
 from tests.lab.lab import EDGES, MESH, PRIMARY, ROOT, Lab, Played, docker, node
-
-# For people who work on one of these files: the mesh of an earlier call is taken as it is, and stays.
-KEEPER = "EDGE_MESH_KEEP_LAB"
-KEEP = bool(os.environ.get(KEEPER))
+from tests.lab.lifetime import KEEP, KEEPER
 
 # Each file finds a healthy mesh and leaves one, but for the last one.
 ORDER = (
@@ -77,33 +72,8 @@ def lab() -> Iterator[Lab]:
     found = Lab(ROOT / "tests/output/lab/inventory")
     if KEEP:
         found.write_inventory()
+    with lifetime.of(found, MESH, found.write_inventory):
         yield found
-        return
-    _remove_leftovers()
-    volumes = _unused_volumes()
-    shutil.rmtree(found.inventory, ignore_errors=True)
-    found.write_inventory()
-    yield found
-    removed = found.play("playbooks/destroy.yml")
-    assert removed.rc == 0, "the lab could not be taken away"
-    left = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-")
-    left += docker("network", "ls", "--quiet", "--filter", f"label=edge.mesh/mesh={MESH}")
-    left += " ".join(_unused_volumes() - volumes)  # a person may have some of their own
-    assert left == "", f"the lab left something in Docker: {left}"
-
-
-def _unused_volumes() -> set[str]:
-    return set(docker("volume", "ls", "--quiet", "--filter", "dangling=true").split())
-
-
-def _remove_leftovers() -> None:
-    """Remove what an earlier run left, by its names, of whatever checkout it was."""
-    nodes = docker("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster", "--filter", f"name=^{MESH}-")
-    if nodes:
-        docker("rm", "--force", "--volumes", *nodes.split())
-    networks = docker("network", "ls", "--quiet", "--filter", f"label=edge.mesh/mesh={MESH}")
-    if networks:
-        docker("network", "rm", *networks.split())
 
 
 @pytest.fixture(scope="session")

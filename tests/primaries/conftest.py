@@ -6,23 +6,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.lab import lifetime
 from tests.lab.lab import ROOT, Lab, Played, docker, write_inventory
+from tests.lab.lifetime import KEEP
 
 MESH = "twin"
 NORTH, SOUTH, KIOSK = "north", "south", "kiosk"
 PRIMARIES = (NORTH, SOUTH)
 OWNER = {NORTH: NORTH, SOUTH: SOUTH, KIOSK: NORTH}
 SITES = tuple(OWNER)
-
-# For people who work on these tests: the mesh of an earlier call is taken as it is, and stays.
-KEEP = bool(os.environ.get("EDGE_MESH_KEEP_LAB"))
 
 
 def node(site: str) -> str:
@@ -48,20 +45,11 @@ def lab() -> Iterator[Lab]:
     found = Lab(ROOT / "tests/output/primaries/inventory")
     if KEEP:
         inventory(found)
+    with lifetime.of(found, MESH, lambda: inventory(found)):
         yield found
-        return
-    left = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-").split()
-    if left:
-        docker("rm", "--force", "--volumes", *left)
-    shutil.rmtree(found.inventory, ignore_errors=True)
-    inventory(found)
-    yield found
-    stopped = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-", "--filter", "status=exited").split()
-    if stopped:
-        docker("start", *stopped)
-    removed = found.play("playbooks/destroy.yml")
-    assert removed.rc == 0, "the lab could not be taken away"
-    assert docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-") == ""
+        stopped = docker("ps", "--all", "--quiet", "--filter", f"name=^{MESH}-", "--filter", "status=exited").split()
+        if stopped:
+            docker("start", *stopped)
 
 
 @pytest.fixture(scope="session")
