@@ -194,8 +194,8 @@ def test_each_fault_turns_its_checks(ground: Ground, marked: Association, fault:
     wait_until(lambda: not marked.verdicts(BOSS), "all is well again", 20)
 
 
-def test_bad_input_is_refused_before_anything_is_touched(ground: Ground) -> None:
-    bad = ground.association.variables(BOSS, {"host": "nobody.nowhere", "link": "express"})
+def test_bad_input_is_refused_before_anything_is_touched(ground: Ground, marked: Association) -> None:
+    bad = marked.variables(BOSS, {"host": "nobody.nowhere", "link": "express"})
     bad[EDGE]["edge_mesh_wan_links"] = [{"name": "plain", "default": True},
                                         {"name": "express", "dscp": "EF", "interface": "eth9"}]  # fmt: skip
     bad[PRIMARY]["edge_mesh_wan_links"] = [*bad[EDGE]["edge_mesh_wan_links"][:1],
@@ -207,7 +207,7 @@ def test_bad_input_is_refused_before_anything_is_touched(ground: Ground) -> None
     assert "nothing was touched" in refused.output
     assert "its node has no interface eth9" in refused.output
     assert "names the host nobody.nowhere.svc.cluster.local, which nobody knows" in refused.output
-    assert ground.association.verdicts(BOSS) == {}
+    assert marked.verdicts(BOSS) == {}
 
 
 def test_without_links_nothing_of_them_is_left(ground: Ground) -> None:
