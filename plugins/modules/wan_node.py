@@ -187,12 +187,10 @@ def handle(call: Call) -> Outcome:
         return Outcome(
             False, {"objects": [], "reasons": [], "checks": [each.as_dict() for each in _checked(call, node)]}
         )
-    seen = node.see()
-    if seen is None:
-        return _without_node(call)
     if params["state"] == "absent" or not params["links"]:
-        return _absent(call, node, seen)
-    return _present(call, node, seen)
+        return _absent(call, node)
+    seen = node.see()
+    return _without_node(call) if seen is None else _present(call, node, seen)
 
 
 def _present(call: Call, node: Node, seen: Seen) -> Outcome:
@@ -224,10 +222,10 @@ def _settle(node: Node, wanted: Wanted, site: str) -> None:
     )  # fmt: skip
 
 
-def _absent(call: Call, node: Node, seen: Seen) -> Outcome:
-    if "systemctl" not in seen.programs or "nft" not in seen.programs:
-        return _outcome(call, [], "deleted", None)  # nothing of ours could ever have run there
-    live = node.look({})
+def _absent(call: Call, node: Node) -> Outcome:
+    live = node.peek({})  # also where nft or systemctl is missing: nothing of ours could ever have run there
+    if live is None:
+        return _outcome(call, [], "deleted", None)
     reasons = [f"{path} was there" for path, text in live.files.items() if text]
     if live.active or live.live or live.rules or live.routes:
         reasons.append("marks and routes by WAN link were in the kernel")
@@ -237,8 +235,6 @@ def _absent(call: Call, node: Node, seen: Seen) -> Outcome:
 
 
 def _without_node(call: Call) -> Outcome:
-    if call.params["state"] == "absent" or not call.params["links"]:
-        return _outcome(call, [], "deleted", None)
     named = [link["interface"] or link["next_hop"] for link in call.params["links"]]
     if call.check_mode and not any(named):
         return _outcome(call, ["its node isn't there yet"], "created", None)

@@ -162,6 +162,7 @@ class _Run:
         # kinds, in a version, that a definition of this call will serve and the server doesn't yet
         new_kinds = from_crds([target.desired for target in targets]).keys() - from_crds(live.values()).keys()
         new_namespaces = {ref.name for ref in coming if ref.kind == "Namespace"}
+        used = {(target.ref.api_version, target.ref.kind) for target in targets}
 
         def act(entry: tuple[Target, Step]) -> Item:
             target, step = entry
@@ -185,8 +186,11 @@ class _Run:
             entries = [entry for entry in zip(targets, steps, strict=True) if order(entry[0].ref) == wave]
             for item in self._work.all(act, entries):
                 done[item.ref.identity] = self._with_pods(item, new_namespaces)
-            made = [target for target, _step in entries if target.ref in coming and target.ref.kind != "Namespace"]
-            if made and not self._request.check_mode:
+            made = [
+                target for target, _step in entries
+                if target.ref in coming and target.ref.kind != "Namespace" and used & from_crds([target.desired]).keys()
+            ]  # fmt: skip
+            if made and not self._request.check_mode:  # a second or two: not where nothing of the call stands on it
                 self._wait_for(made, self._request.until, "established")
         return done
 

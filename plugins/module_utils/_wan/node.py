@@ -32,10 +32,13 @@ _SEE = _SAY + (
 )
 # nft writes a ruleset in a way of its own, which differs from version to version: so the wanted one is loaded into a
 # network namespace that nobody uses, and written out from there.
-_LOOK = _SAY + (
+_TRY = (
     f"say wanted; cat >/tmp/.{ruleset.SERVICE}.$$; "
     f'unshare -n sh -c "nft -f /tmp/.{ruleset.SERVICE}.$$ && nft -s list table {ruleset.TABLE}"; '
-    f"rm -f /tmp/.{ruleset.SERVICE}.$$; say live; nft -s list table {ruleset.TABLE} 2>/dev/null; "
+    f"rm -f /tmp/.{ruleset.SERVICE}.$$; "
+)
+_LOOK = (
+    f"say live; nft -s list table {ruleset.TABLE} 2>/dev/null; "
     "say rules; ip -j -4 rule show; say routes; ip -j -4 route show table all; say service; "
     f"systemctl is-enabled {ruleset.SERVICE} 2>/dev/null; systemctl is-active {ruleset.SERVICE} 2>/dev/null; "
 )
@@ -102,11 +105,19 @@ class Node:
 
     def look(self, wanted: Mapping[str, str]) -> Live:
         """What there is beside ``wanted``, the files by path; raises MeshError where nft refuses the ruleset."""
+        found = self.peek(wanted)
+        if found is None:
+            raise self._error("it can't be looked at", "it isn't running", "start it, then run again")
+        return found
+
+    def peek(self, wanted: Mapping[str, str]) -> Live | None:
+        """As :meth:`look`, and None for a container that isn't there or doesn't run."""
         rules = wanted.get(f"{ruleset.DIRECTORY}/rules.nft", "")
         paths = list(wanted) or list(ruleset.files([], None))
-        parts = self._parts(_LOOK + "".join(_FILE.format(path=path) for path in paths) + "true", rules)
+        script = _SAY + (_TRY if rules else "") + _LOOK + "".join(_FILE.format(path=path) for path in paths) + "true"
+        parts = self._parts(script, rules)
         if parts is None:
-            raise self._error("it can't be looked at", "it isn't running", "start it, then run again")
+            return None
         if rules and not parts.get("wanted"):
             raise self._error("its nftables can't take the ruleset", "nft refused it", "see `nft -f` on the node")
         enabled, active = [*parts.get("service", "").split("\n"), "", ""][:2]

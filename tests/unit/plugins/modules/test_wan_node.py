@@ -66,7 +66,7 @@ class FakeNode:
         if "say programs" in script:
             routes = [{"dst": "default", "dev": "eth0"}, {"dst": "10.0.0.0/24", "dev": "eth0"}]
             return 0, self.said(programs=self.programs, addresses=json.dumps(ADDRESSES), routes=json.dumps(routes)), ""
-        if "say wanted" in script:
+        if "say live" in script:
             return 0, self.looked(data or ""), ""
         if "cat >" in script:
             self.files[script.split("cat >")[1].split(".new")[0]] = data or ""
