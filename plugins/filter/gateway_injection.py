@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
 from ansible_collections.edge.mesh.plugins.module_utils._istio import gateway_only
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import flatten, from_yaml
 
 DOCUMENTATION = r"""
 name: gateway_injection
 short_description: A manifest whose injection webhook serves gateways only
 version_added: 0.1.0
 description:
-  - Takes Istio's objects for a site as a YAML text and gives them as a list, with injection webhooks that select the
+  - Takes Istio's objects for a site as a text of YAML or JSON and gives them as a list, with injection webhooks that select the
     gateways' own pods in Istio's namespace and nothing else.
 author: edge.mesh contributors (@edge-mesh)
 options:
@@ -46,13 +45,11 @@ _value:
       metadata: {name: istio-reader-service-account, namespace: istio-system}
 """
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Istio's definitions are large
-
 
 def gateway_injection(manifest: str) -> list[dict[str, Any]]:
     """The objects of the manifest."""
-    # as bytes, because libyaml takes no subclass of str, and Ansible's texts are one
-    return gateway_only.narrowed([each for each in yaml.load_all(manifest.encode(), Loader=_LOADER) if each])
+    text = manifest.encode().decode()  # libyaml takes no subclass of str, and Ansible's texts are one
+    return gateway_only.narrowed(flatten(from_yaml(text, "the manifest"), "the manifest"))
 
 
 class FilterModule:

@@ -44,10 +44,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 manifest:
-  description: The objects, as YAML documents.
+  description: The objects, a List in JSON, which is YAML too.
   returned: success
   type: str
-  sample: "apiVersion: v1\nkind: ServiceAccount\n"
+  sample: '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"istiod"}}]}'
 kept:
   description: Whether they were rendered by an earlier task and kept.
   returned: success

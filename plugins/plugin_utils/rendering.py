@@ -4,13 +4,15 @@
 
 """What ``istioctl manifest generate`` makes of an operator's values, kept by content (used by `istio_manifest`).
 
-The same istioctl makes the same of the same input, in half a second to a second of CPU; a fleet has one input a site.
+The same istioctl makes the same of the same input, in half a second to a second of CPU; a fleet has one input a site. It is
+kept as JSON: of Istio's definitions, reading YAML takes a third of a second of CPU, and reading JSON next to nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._files import read_text, write_text
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import flatten, from_yaml
 
 __all__ = ["generate", "key", "render"]
 
@@ -57,16 +60,17 @@ def generate(istioctl: Path, values: str) -> str:
 def render(
     istioctl: Path, values: str, directory: Path, *, ask: Callable[[Path, str], str] = generate
 ) -> tuple[str, bool]:
-    """The manifest, and whether it was kept from before in ``directory``; raises MeshError.
+    """The manifest, a List in JSON, and whether it was kept from before in ``directory``; raises MeshError.
 
     A directory that can't be written costs time, not the run.
     """
-    path = directory / f"{key(istioctl, values)}.yaml"
+    path = directory / f"{key(istioctl, values)}.json"
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if kept := read_text(path):
             os.utime(path)
             return kept, True
-    made = ask(istioctl, values)
+    objects = flatten(from_yaml(ask(istioctl, values), "what istioctl says"), "what istioctl says")
+    made = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, separators=(",", ":"))
     with contextlib.suppress(OSError):
         write_text(path, made)
         _sweep(directory)
@@ -75,7 +79,7 @@ def render(
 
 def _sweep(directory: Path) -> None:
     end = time.time() - _UNUSED
-    for path in directory.glob("*.yaml"):
+    for path in directory.iterdir():
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < end:
                 path.unlink()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -75,7 +76,23 @@ def _loader() -> Any:
 
 
 def from_yaml(text: str, source: str) -> list[Any]:
-    """The non-empty documents of a YAML text; ``source`` names it in the MeshError for what isn't YAML."""
+    """The non-empty documents of a YAML text; ``source`` names it in the MeshError for what isn't YAML.
+
+    Documents that are JSON, which YAML takes too, are read as that: it takes a fraction of the time.
+    """
+    parts = text.split("\n---\n")
+    if not any(part.lstrip().startswith("{") for part in parts):
+        return _documents(text, source)
+    found: list[Any] = []
+    for part in parts:
+        try:
+            found.append(json.loads(part))
+        except ValueError:
+            found += _documents(part, source)
+    return found
+
+
+def _documents(text: str, source: str) -> list[Any]:
     loader = _loader()
     try:
         return [document for document in yaml.load_all(text, Loader=loader) if document is not None]

@@ -51,7 +51,9 @@ class Tagged(str):
 
 
 def test_a_manifest_loses_its_empty_documents_and_injects_gateways_only() -> None:
-    hook = {"kind": "MutatingWebhookConfiguration", "webhooks": [{"name": "object"}]}
-    found = gateway_injection(Tagged(yaml.safe_dump_all([{"kind": "Namespace"}, None, hook])))
+    kept = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+    hook = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "istio-sidecar-injector"}, "webhooks": [{"name": "object"}]}  # fmt: skip
+    found = gateway_injection(Tagged(yaml.safe_dump_all([kept, None, hook])))
     assert [each["kind"] for each in found] == ["Namespace", "MutatingWebhookConfiguration"]
     assert found[1]["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["istio-system"]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -14,6 +15,14 @@ import pytest
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.plugin_utils import rendering
+
+A, B, C = (f'{{"apiVersion": "v1", "kind": "Secret", "metadata": {{"name": "{name}"}}}}' for name in "abc")
+
+
+def listed(*texts: str) -> str:
+    """What is made of objects, each a line that is YAML and JSON."""
+    found = {"apiVersion": "v1", "kind": "List", "items": [json.loads(text) for text in texts]}
+    return json.dumps(found, separators=(",", ":"))
 
 
 @pytest.fixture
@@ -32,17 +41,17 @@ def times_asked(tmp_path: Path) -> list[str]:
 
 def test_the_same_input_is_rendered_once(tmp_path: Path, istioctl: Path) -> None:
     kept = tmp_path / "kept"
-    assert rendering.render(istioctl, "kind: A\n", kept) == ("kind: A\n", False)
-    assert rendering.render(istioctl, "kind: A\n", kept) == ("kind: A\n", True)
-    assert rendering.render(istioctl, "kind: B\n", kept) == ("kind: B\n", False)
+    assert rendering.render(istioctl, A, kept) == (listed(A), False)
+    assert rendering.render(istioctl, A, kept) == (listed(A), True)
+    assert rendering.render(istioctl, B, kept) == (listed(B), False)
     assert times_asked(tmp_path) == ["manifest generate --filename -"] * 2
     assert {stat.S_IMODE(path.stat().st_mode) for path in kept.iterdir()} == {0o600}
 
 
 def test_another_istioctl_is_asked_anew(tmp_path: Path, istioctl: Path) -> None:
-    rendering.render(istioctl, "kind: A\n", tmp_path / "kept")
-    istioctl.write_text("#!/bin/sh\necho another\n")
-    assert rendering.render(istioctl, "kind: A\n", tmp_path / "kept") == ("another\n", False)
+    rendering.render(istioctl, A, tmp_path / "kept")
+    istioctl.write_text(f"#!/bin/sh\necho '{B}'\n")
+    assert rendering.render(istioctl, A, tmp_path / "kept") == (listed(B), False)
 
 
 def test_a_link_to_the_same_program_is_the_same(tmp_path: Path, istioctl: Path) -> None:
@@ -52,27 +61,27 @@ def test_a_link_to_the_same_program_is_the_same(tmp_path: Path, istioctl: Path) 
 
 def test_an_empty_or_broken_file_is_made_anew(tmp_path: Path, istioctl: Path) -> None:
     kept = tmp_path / "kept"
-    rendering.render(istioctl, "kind: A\n", kept)
+    rendering.render(istioctl, A, kept)
     (path,) = kept.iterdir()
     for broken in (b"", b"\xff\xfe"):
         path.write_bytes(broken)
-        assert rendering.render(istioctl, "kind: A\n", kept) == ("kind: A\n", False)
+        assert rendering.render(istioctl, A, kept) == (listed(A), False)
 
 
 def test_what_nobody_asked_for_goes_and_what_is_used_stays(tmp_path: Path, istioctl: Path) -> None:
     kept = tmp_path / "kept"
-    for values in ("kind: A\n", "kind: B\n"):
+    for values in (A, B):
         rendering.render(istioctl, values, kept)
     for path in kept.iterdir():
         os.utime(path, (0, 0))
-    assert rendering.render(istioctl, "kind: B\n", kept)[1]
-    rendering.render(istioctl, "kind: C\n", kept)
-    assert sorted(path.read_text() for path in kept.iterdir()) == ["kind: B\n", "kind: C\n"]
+    assert rendering.render(istioctl, B, kept)[1]
+    rendering.render(istioctl, C, kept)
+    assert sorted(path.read_text() for path in kept.iterdir()) == [listed(B), listed(C)]
 
 
 def test_a_directory_that_cannot_be_written_costs_time_only(tmp_path: Path, istioctl: Path) -> None:
     (tmp_path / "kept").write_text("a file where the directory should be")
-    assert rendering.render(istioctl, "kind: A\n", tmp_path / "kept") == ("kind: A\n", False)
+    assert rendering.render(istioctl, A, tmp_path / "kept") == (listed(A), False)
 
 
 def test_istioctl_that_fails_gives_its_last_line(tmp_path: Path, istioctl: Path) -> None:

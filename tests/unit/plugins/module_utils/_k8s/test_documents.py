@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +114,12 @@ def test_cleaning_twice_is_cleaning_once(data):
     once = clean(item(data={"a": data}))
     assert clean(once) == once
     assert documents._without_nulls(once) == once
+
+
+def test_json_among_yaml_is_read_as_such() -> None:
+    listed = '{"kind": "List", "items": [{"a": "no", "b": 1e2, "c": null}]}'
+    assert from_yaml(f"a: no\n---\n{listed}", "here") == [{"a": False}, json.loads(listed)]
+    assert from_yaml(f"{listed}\n---\n# nothing\n---\nb: 2\n", "here") == [json.loads(listed), {"b": 2}]
+    assert from_yaml("{a: flow, b: [1]}", "here") == [{"a": "flow", "b": [1]}]
+    with pytest.raises(MeshError, match="isn't YAML"):
+        from_yaml('{"a": ', "here")
