@@ -17,8 +17,8 @@ name: gateway_injection
 short_description: A manifest whose injection webhook serves gateways only
 version_added: 0.1.0
 description:
-  - Takes Istio's objects for a site as a text of YAML or JSON and gives them as a list, with injection webhooks that select the
-    gateways' own pods in Istio's namespace and nothing else.
+  - Takes Istio's objects for a site as a text of YAML or JSON and gives them as a list, with injection webhooks that
+    select the gateways' own pods in Istio's namespace and nothing else.
 author: edge.mesh contributors (@edge-mesh)
 options:
   _input:

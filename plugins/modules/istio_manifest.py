@@ -47,7 +47,7 @@ manifest:
   description: The objects, a List in JSON, which is YAML too.
   returned: success
   type: str
-  sample: '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"istiod"}}]}'
+  sample: '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}]}'
 kept:
   description: Whether they were rendered by an earlier task and kept.
   returned: success

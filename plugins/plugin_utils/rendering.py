@@ -4,8 +4,8 @@
 
 """What ``istioctl manifest generate`` makes of an operator's values, kept by content (used by `istio_manifest`).
 
-The same istioctl makes the same of the same input, in half a second to a second of CPU; a fleet has one input a site. It is
-kept as JSON: of Istio's definitions, reading YAML takes a third of a second of CPU, and reading JSON next to nothing.
+The same istioctl makes the same of the same input, in half a second to a second of CPU; a fleet has one input a site.
+It is kept as JSON: of Istio's definitions, reading YAML takes a third of a second of CPU, reading JSON next to nothing.
 """
 
 from __future__ import annotations
