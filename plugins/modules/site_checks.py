@@ -72,6 +72,10 @@ options:
         type: str
         choices: [sidecar, gateway_only]
         default: sidecar
+      local_injector:
+        description: Whether the site injects by itself, as M(edge.mesh.local_injector) makes it.
+        type: bool
+        default: false
   primaries:
     description: The clusters that run istiod.
     type: list
@@ -208,6 +212,7 @@ ARGUMENTS = {
             },
             "namespaces": {"type": "list", "elements": "str", "default": []},
             "mode": {"type": "str", "choices": ["sidecar", "gateway_only"], "default": "sidecar"},
+            "local_injector": {"type": "bool", "default": False},
         },
     },
     "primaries": {"type": "list", "elements": "dict", "required": True, "options": _CLUSTER},
