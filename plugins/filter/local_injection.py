@@ -37,8 +37,14 @@ _value:
   description: The objects and the webhook.
   type: dict
   sample:
-    objects: [{apiVersion: v1, kind: ServiceAccount, metadata: {name: istio-reader-service-account, namespace: istio-system}}]
-    webhook: {apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: istio-sidecar-injector}}
+    objects:
+      - apiVersion: v1
+        kind: ServiceAccount
+        metadata: {name: istio-reader-service-account, namespace: istio-system}
+    webhook:
+      apiVersion: admissionregistration.k8s.io/v1
+      kind: MutatingWebhookConfiguration
+      metadata: {name: istio-sidecar-injector}
 """
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Istio's definitions are large

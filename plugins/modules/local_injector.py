@@ -10,12 +10,12 @@ module: local_injector
 short_description: An edge injects sidecars without its centre
 version_added: 0.1.0
 description:
-  - Runs an istiod at a site that injects and does nothing else, and gives the site a webhook that calls it. It has no CA,
-    serves no proxy, and may write nothing.
-  - Its image, injection template, values and mesh configuration are those of the primary, read there, so that a pod gets
-    the same sidecar as from the primary's istiod. What changes there comes to the site with the next call.
-  - Its certificate is self-signed, for its own webhook only, and lies in a Secret of its namespace. A new one is made before
-    the old one ends; the webhook trusts both while the old one is valid.
+  - Runs an istiod at a site that injects and does nothing else, and gives the site a webhook that calls it. It has no
+    CA, serves no proxy, and may write nothing.
+  - Its image, injection template, values and mesh configuration are those of the primary, read there, so that a pod
+    gets the same sidecar as from the primary's istiod. What changes there comes to the site with the next call.
+  - Its certificate is self-signed, for its own webhook only, and lies in a Secret of its namespace. A new one is made
+    before the old one ends; the webhook trusts both while the old one is valid.
   - The webhook comes when the injector is ready.
 author: edge.mesh contributors (@edge-mesh)
 extends_documentation_fragment:
@@ -32,6 +32,9 @@ options:
         required: true
       context:
         description: Context in the kubeconfig; the only one unless given.
+        type: str
+      name:
+        description: Name of the primary's site, for messages.
         type: str
   revision:
     description: istiod's revision; empty for the default one.
@@ -80,7 +83,12 @@ objects:
   returned: success
   type: list
   elements: dict
-  sample: [{"kind": "Deployment", "namespace": "edge-mesh-injector", "name": "edge-mesh-injector", "action": "created", "reasons": []}]
+  sample:
+    - kind: Deployment
+      namespace: edge-mesh-injector
+      name: edge-mesh-injector
+      action: created
+      reasons: []
 reasons:
   description: Why a new certificate was made.
   returned: success
@@ -97,7 +105,7 @@ expires_at:
 import base64
 import binascii
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,7 +130,11 @@ ARGUMENTS: dict[str, Any] = {
     "site": {"type": "str"},
     "primary": {
         "type": "dict",
-        "options": {"kubeconfig": {"type": "path", "required": True}, "context": {"type": "str"}},
+        "options": {
+            "kubeconfig": {"type": "path", "required": True},
+            "context": {"type": "str"},
+            "name": {"type": "str"},
+        },
     },
     "revision": {"type": "str", "default": ""},
     "webhook": {"type": "dict"},
@@ -143,16 +155,23 @@ _KINDS = (
 )  # fmt: skip
 
 
-def read_source(api: Client, revision: str, *, check_mode: bool) -> Source:
+def read_source(params: Mapping[str, Any], *, check_mode: bool) -> Source:
     """What the primary injects with; in check mode nothing, if it isn't there yet. Raises MeshError."""
-    by_revision = names(revision)
+    primary, by_revision = params["primary"], names(params["revision"])
+    endpoint = load(primary["kubeconfig"], primary["context"])
     maps = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps"
-    found = (
-        api.get(f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments/{by_revision['istiod']}"),
-        api.get(f"{maps}/{by_revision['injector_config']}"),
-        api.get(f"{maps}/{by_revision['mesh_config']}"),
-    )
-    return Source() if check_mode and None in found else local_injector.source_of(*found)
+    with Client(endpoint, timeout=min(params["timeout"], 30), site=primary["name"]) as api:
+        found = (
+            api.get(f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments/{by_revision['istiod']}"),
+            api.get(f"{maps}/{by_revision['injector_config']}"),
+            api.get(f"{maps}/{by_revision['mesh_config']}"),
+        )
+    if check_mode and None in found:
+        return Source()
+    try:
+        return local_injector.source_of(*found)
+    except MeshError as error:
+        raise error.at(primary["name"] or params["site"]) from None
 
 
 def read_serving(api: Client) -> Serving | None:
@@ -165,7 +184,7 @@ def read_serving(api: Client) -> Serving | None:
     return Serving(**parts) if len(parts) == len(_KEYS) else None
 
 
-def present(call: Call, api: Client, source: Source, until: float) -> tuple[Report, list[str], datetime]:
+def present(call: Call, api: Client, source: Source, until: float) -> tuple[Report, list[str], datetime | None]:
     """Make injector and webhook as they should be: the report, why there is a new certificate, and when it ends."""
     params = call.params
     now = datetime.now(UTC)
@@ -219,17 +238,13 @@ def handle(call: Call) -> Outcome:
         raise MeshError("an injector needs the name of its site", hint="give the option site")
     timeout = float(params["timeout"])
     until = time.monotonic() + 2 * timeout
-    source = Source()
-    if params["primary"] is not None:
-        primary = load(params["primary"]["kubeconfig"], params["primary"]["context"])
-        with Client(primary, timeout=min(timeout, 30), site=params["site"]) as api:
-            source = read_source(api, params["revision"], check_mode=call.check_mode)
+    source = read_source(params, check_mode=call.check_mode) if params["primary"] is not None else Source()
     endpoint = load(params["kubeconfig"], params["context"], allow_proxy=params["allow_proxy"])
     with Client(endpoint, timeout=min(timeout, 30), site=params["site"], deadline=until) as api:
-        if params["state"] == "absent":
-            report, reasons, ends = _converge(call, api, [], until, prune=False), [], None
-        else:
+        if params["state"] == "present":
             report, reasons, ends = present(call, api, source, until)
+        else:
+            report, reasons, ends = _converge(call, api, [], until, prune=False), [], None
     return Outcome(
         report.changed,
         {

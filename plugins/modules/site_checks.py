@@ -164,7 +164,7 @@ checks:
     title:
       description: What the check wants.
       type: str
-      sample: the injection webhook points at the primary and has its CA bundle
+      sample: the injection webhook points at what the inventory wants to inject, and has its CA bundle
     verdict: {description: "V(ok), V(warning), V(failed), V(skipped) or V(unknown).", type: str, sample: ok}
     evidence:
       description: What was seen; C(seen) is the short form of it.

@@ -4,10 +4,10 @@
 
 """An istiod at an edge that injects and does nothing else (used by the module `local_injector` and by the checks).
 
-Istio's charts have it as `istiodRemote.enabledLocalInjectorIstiod`: a whole istiod under the name that proxies know, with a
-CA of its own whose root it writes over the mesh's. So this is no rendering of theirs. It injects with the template, the
-values and the mesh configuration of the primary, read there, so that a pod gets the same sidecar from both. It lives in a
-namespace of its own, so that the Service `istiod` goes on leading to the primary, and it has no CA.
+Istio's charts have it as `istiodRemote.enabledLocalInjectorIstiod`: a whole istiod under the name that proxies know,
+with a CA of its own whose root it writes over the mesh's. So this is no rendering of theirs. It injects with the
+template, the values and the mesh configuration of the primary, read there, so that a pod gets the same sidecar from
+both. It lives in a namespace of its own, so that the Service `istiod` goes on leading to the primary, and it has no CA.
 
 Pure. What istiod reads of arguments and environment: `pilot/cmd/pilot-discovery/app/cmd.go` and `pilot/pkg/features` of
 Istio 1.31 to the 1.32 development tree.
@@ -74,7 +74,8 @@ def source_of(deployment: Json | None, injection: Json | None, mesh: Json | None
     """What istiod's Deployment and its two ConfigMaps at the primary say; raises MeshError for what isn't there."""
     if deployment is None or injection is None or mesh is None:
         raise MeshError(
-            "the primary's injection can't be read", why="istiod, its injection template or its mesh configuration isn't there",
+            "the primary's injection can't be read",
+            why="istiod, its injection template or its mesh configuration isn't there",
             hint="run site.yml for the primary first",
         )  # fmt: skip
     containers = [each for each in deployment["spec"]["template"]["spec"]["containers"] if each["name"] == _CONTAINER]
@@ -98,7 +99,7 @@ def _without_ingress(mesh: str) -> str:
 
 
 def objects(site: str, revision_label: str, source: Source, tls: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Everything but the webhook; ``tls`` has what the Secret holds by its keys (``tls.crt``, ``tls.key``, ``ca.crt``)."""
+    """Everything but the webhook; ``tls`` has the Secret's values: ``tls.crt``, ``tls.key``, ``ca.crt``."""
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": LOCAL_INJECTOR}},
         _named("v1", "ServiceAccount"),
@@ -133,7 +134,7 @@ def _named(version: str, kind: str, *, cluster: bool = False, **content: Any) ->
 
 
 def _rights() -> list[dict[str, Any]]:
-    """It reads what decides on a sidecar, and writes nothing; Secrets are its own namespace's, where there is but its own."""
+    """It reads what decides on a sidecar, and its own Secret, the only one of its namespace; it may write nothing."""
     rbac = "rbac.authorization.k8s.io"
     wide = [
         {"apiGroups": [""], "resources": ["namespaces", "nodes", "pods", "services"], "verbs": _READ},
@@ -180,7 +181,8 @@ def _pod(site: str, revision_label: str, source: Source) -> dict[str, Any]:
             ],
             "ports": [{"name": "https-webhook", "containerPort": 15017, "protocol": "TCP"}],
             "readinessProbe": {
-                "httpGet": {"path": "/ready", "port": 8080}, "initialDelaySeconds": 1, "periodSeconds": 3, "timeoutSeconds": 5,
+                "httpGet": {"path": "/ready", "port": 8080},
+                "initialDelaySeconds": 1, "periodSeconds": 3, "timeoutSeconds": 5,
             },
             "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
             "securityContext": {
@@ -204,8 +206,8 @@ def _pod(site: str, revision_label: str, source: Source) -> dict[str, Any]:
 def webhook(configuration: Json, trusted: bytes) -> dict[str, Any]:
     """The injection webhook of Istio's chart, led to the injector, which ``trusted`` (PEM) is trusted to be.
 
-    Under another name and without the revision's label, by which the primary's istiod would take it for one of its own and
-    write its root into it.
+    Under another name and without the revision's label, by which the primary's istiod would take it for one of its own
+    and write its root into it.
     """
     bundle = base64.b64encode(trusted).decode()
     hooks = []

@@ -43,7 +43,7 @@ INGRESS = "istio-ingressgateway"
 EAST_WEST = "istio-eastwestgateway"
 ISTIOD_GATEWAY = "istiod-gateway"
 EGRESS = "istio-egressgateway"
-# The injector of a site that injects without its centre: namespace, Deployment, Service, accounts, webhook configuration.
+# The injector of a site that injects without its centre: its namespace, and each of its objects.
 LOCAL_INJECTOR = "edge-mesh-injector"
 
 

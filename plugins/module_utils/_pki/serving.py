@@ -4,8 +4,8 @@
 
 """A self-signed certificate for one server that one client is told to trust (used by the module `local_injector`).
 
-Pure but for fresh keys. The certificate is no CA, may serve and nothing else, and stands below no root: whoever holds its
-key can be that server to whoever trusts it, and nothing in the mesh.
+Pure but for fresh keys. The certificate is no CA, may serve and nothing else, and stands below no root: whoever holds
+its key can be that server to whoever trusts it, and nothing in the mesh.
 """
 
 from __future__ import annotations

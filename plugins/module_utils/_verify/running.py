@@ -41,7 +41,7 @@ def gateway_names(role: str, mode: str = "sidecar") -> tuple[str, ...]:
 def no_control_plane(pods: Sequence[Json], *, injects: bool = False) -> Finding:
     """Whether none of the cluster's pods (all of them) is a control plane's.
 
-    With ``injects`` the site may have an injector of its own, and an injector only: it is looked for what it could do more.
+    With ``injects`` the site may have an injector of its own, and an injector only: what it could do more is a fault.
     """
     control = [pod for pod in pods if _is_control_plane(pod)]
     injectors = [pod for pod in control if local_injector.is_ours(pod)] if injects else []

@@ -98,8 +98,8 @@ def webhook_facts(
 ) -> dict[str, Any]:
     """What the injector's webhooks at a site say: ``{configuration, paths, ca_bundle}``.
 
-    ``ca_bundle`` is ``none``, ``the site's root``, ``another root``, or ``not compared`` where the site's isn't known. An
-    injector of the site's own has a certificate of its own, which input.webhook compares.
+    ``ca_bundle`` is ``none``, ``the site's root``, ``another root``, or ``not compared`` where the site's isn't known.
+    An injector of the site's own has a certificate of its own, which input.webhook compares.
     """
     name = LOCAL_INJECTOR if site.local_injector else mesh.injector
     ours = [item for item in configurations if item["metadata"]["name"] == name]

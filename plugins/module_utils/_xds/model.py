@@ -73,7 +73,8 @@ class Mesh:
 class Site:
     """One site as it is asked for; ``istiod_address`` (host:port) is as seen from the controller.
 
-    ``injects`` is false for a site whose workloads get no sidecars, ``local_injector`` true for one that injects by itself.
+    ``injects`` is false for a site whose workloads get no sidecars, ``local_injector`` true where the site injects by
+    itself.
     """
 
     cluster: str
