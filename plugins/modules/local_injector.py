@@ -69,6 +69,14 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Let a site inject by itself
+  edge.mesh.local_injector:
+    kubeconfig: /etc/edge/shop.yaml
+    site: shop
+    primary: {kubeconfig: /etc/edge/centre.yaml, name: centre}
+    webhook: "{{ (rendered.manifest | edge.mesh.local_injection).webhook }}"
+  delegate_to: localhost
+
 - name: Take the injector away from a site
   edge.mesh.local_injector:
     kubeconfig: /etc/edge/shop.yaml
