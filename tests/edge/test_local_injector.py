@@ -83,7 +83,7 @@ def test_it_has_no_key_of_the_mesh_and_serves_no_proxy(pair: Pair, joined: Playe
     assert not {"cacerts", "istio-ca-secret"} & set(secrets)
     (pod,) = pair.objects(EDGE, "pods", "-n", INJECTOR)
     address = pod["status"]["podIP"]
-    # what answers there could be asked for certificates and configuration; the webhook's own port shows that calls arrive
+    # what answers there could be asked for certificates and configuration; the webhook's port shows that calls arrive
     assert {port: listens(address, port) for port in (15017, 15010, 15012, 15014)} == {
         15017: True, 15010: False, 15012: False, 15014: False,
     }  # fmt: skip
