@@ -164,7 +164,7 @@ _KINDS = (
 
 
 def read_source(params: Mapping[str, Any], *, check_mode: bool) -> Source:
-    """What the primary injects with; in check mode nothing, if it isn't there yet. Raises MeshError."""
+    """What the primary injects with; in check mode a stand-in, if it isn't there yet. Raises MeshError."""
     primary, by_revision = params["primary"], names(params["revision"])
     endpoint = load(primary["kubeconfig"], primary["context"])
     maps = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps"
@@ -175,7 +175,7 @@ def read_source(params: Mapping[str, Any], *, check_mode: bool) -> Source:
             api.get(f"{maps}/{by_revision['mesh_config']}"),
         )
     if check_mode and None in found:
-        return Source()
+        return Source(image="not-known-yet")
     try:
         return local_injector.source_of(*found)
     except MeshError as error:
