@@ -76,6 +76,25 @@ def test_the_next_run_changes_nothing(pair: Pair, joined: Played) -> None:
     assert (again.rc, again.changed) == (0, 0), again.output[-6000:]
 
 
+def test_maintain_renews_its_certificate_if_that_is_due_and_nothing_else(pair: Pair, joined: Played) -> None:
+    assert joined.rc == 0
+    idle = pair.play("playbooks/maintain.yml")
+    assert (idle.rc, idle.changed) == (0, 0), idle.output[-6000:]
+    pair.kubectl(EDGE, "delete", "secret", INJECTOR, "-n", INJECTOR)
+    renewed = pair.play("playbooks/maintain.yml")
+    assert (renewed.rc, renewed.changed) == (0, 1), renewed.output[-6000:]
+    assert "there is no certificate" in renewed.output
+
+    def is_taken_up() -> bool:
+        try:
+            return bool(injected(pair))
+        except AssertionError:
+            return False
+
+    # the kubelet brings a Secret that has changed within about a minute
+    wait_until(is_taken_up, "the injector serves with its new certificate", 180)
+
+
 def test_it_has_no_key_of_the_mesh_and_serves_no_proxy(pair: Pair, joined: Played) -> None:
     assert joined.rc == 0
     secrets = [
