@@ -20,6 +20,7 @@ def primary(site: Site) -> None:
     labels = {"app": "istiod"}
     container = {"name": "discovery", "image": "hub.example/pilot:1", "env": [{"name": "PLATFORM"}]}
     spec = {
+        "replicas": 0,  # a pod that never gets ready would be waited for by what asks istiod
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
     }
