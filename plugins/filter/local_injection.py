@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import yaml
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import flatten, from_yaml
 
 DOCUMENTATION = r"""
 name: local_injection
 short_description: A site's manifest, and its injection webhook apart
 version_added: 0.1.0
 description:
-  - Takes Istio's objects for a site as a YAML text and gives C(objects), which are all but the injection webhook, and
+  - Takes Istio's objects for a site as a text of YAML or JSON and gives C(objects), which are all but the injection webhook, and
     C(webhook), which M(edge.mesh.local_injector) leads to an injector at the site.
 author: edge.mesh contributors (@edge-mesh)
 options:
@@ -47,14 +47,13 @@ _value:
       metadata: {name: istio-sidecar-injector}
 """
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Istio's definitions are large
 _WEBHOOK = "MutatingWebhookConfiguration"
 
 
 def local_injection(manifest: str) -> dict[str, Any]:
     """The objects and the webhook of the manifest."""
-    # as bytes, because libyaml takes no subclass of str, and Ansible's texts are one
-    found = [each for each in yaml.load_all(manifest.encode(), Loader=_LOADER) if each]
+    text = manifest.encode().decode()  # libyaml takes no subclass of str, and Ansible's texts are one
+    found = flatten(from_yaml(text, "the manifest"), "the manifest")
     (webhook,) = [each for each in found if each.get("kind") == _WEBHOOK]
     return {"objects": [each for each in found if each is not webhook], "webhook": webhook}
 

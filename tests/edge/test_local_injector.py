@@ -59,6 +59,14 @@ def injected(pair: Pair) -> dict[str, Any]:
     return {"spec": answer["spec"], **{key: answer["metadata"].get(key) for key in ("labels", "annotations")}}
 
 
+def injects(pair: Pair) -> bool:
+    """Whether a pod that asks for a sidecar would get one now."""
+    try:
+        return bool(injected(pair))
+    except AssertionError:
+        return False
+
+
 def test_it_joins_and_verify_knows_who_injects(pair: Pair, joined: Played) -> None:
     assert "PRIVATE KEY" not in joined.output
     assert hooks(pair) == [INJECTOR]
@@ -84,15 +92,8 @@ def test_maintain_renews_its_certificate_if_that_is_due_and_nothing_else(pair: P
     renewed = pair.play("playbooks/maintain.yml")
     assert (renewed.rc, renewed.changed) == (0, 1), renewed.output[-6000:]
     assert "there is no certificate" in renewed.output
-
-    def is_taken_up() -> bool:
-        try:
-            return bool(injected(pair))
-        except AssertionError:
-            return False
-
     # the kubelet brings a Secret that has changed within about a minute
-    wait_until(is_taken_up, "the injector serves with its new certificate", 180)
+    wait_until(lambda: injects(pair), "the injector serves with its new certificate", 180)
 
 
 def test_it_has_no_key_of_the_mesh_and_serves_no_proxy(pair: Pair, joined: Played) -> None:
@@ -142,6 +143,8 @@ def drill(pair: Pair, joined: Played) -> Iterator[Drill]:
     with cut_off(mesh.addresses[PRIMARY]):
         pair.kubectl(EDGE, "rollout", "restart", "-n", INJECTOR, f"deploy/{INJECTOR}")
         pair.kubectl(EDGE, "rollout", "status", "-n", INJECTOR, f"deploy/{INJECTOR}", "--timeout=90s")
+        # a moment passes until nobody is sent to the pod that went
+        wait_until(lambda: injects(pair), "the new injector is called", 60)
         (record,) = [
             each for each in mesh.health(15)["checks"] if (each["site"], each["id"]) == (EDGE, "join.injection")
         ]
