@@ -16,8 +16,8 @@ name: local_injection
 short_description: A site's manifest, and its injection webhook apart
 version_added: 0.1.0
 description:
-  - Takes Istio's objects for a site as a text of YAML or JSON and gives C(objects), which are all but the injection webhook, and
-    C(webhook), which M(edge.mesh.local_injector) leads to an injector at the site.
+  - Takes Istio's objects for a site as a text of YAML or JSON and gives C(objects), which are all but the injection
+    webhook, and C(webhook), which M(edge.mesh.local_injector) leads to an injector at the site.
 author: edge.mesh contributors (@edge-mesh)
 options:
   _input:
