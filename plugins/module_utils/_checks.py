@@ -20,10 +20,10 @@ Verdict = Literal["ok", "warning", "failed", "skipped", "unknown"]
 Source = Literal["controller", "istiod", "site-api", "pod", "node"]
 
 CHECKS: Mapping[str, str] = {
-    "site.no-control-plane": "no control-plane pod runs at the edge",
+    "site.no-control-plane": "no control plane runs at the edge, and an injector only where the inventory wants one",
     "site.gateway-only": "nothing at the gateway-only site has or demands a sidecar",
     "input.namespace": "the site's istio-system names its network and, at an edge, its control plane",
-    "input.webhook": "the injection webhook points at the primary and has its CA bundle",
+    "input.webhook": "the injection webhook points at what the inventory wants to inject, and has its CA bundle",
     "input.reader": "the primary's credential can read the site's API",
     "input.trust": "the site's namespaces hold the mesh's root certificate",
     "input.istiod-address": "the site's istiod Service leads to the primary's gateway",

@@ -72,6 +72,10 @@ options:
         type: str
         choices: [sidecar, gateway_only]
         default: sidecar
+      local_injector:
+        description: Whether the site injects by itself, as M(edge.mesh.local_injector) makes it.
+        type: bool
+        default: false
   primaries:
     description: The clusters that run istiod.
     type: list
@@ -160,7 +164,7 @@ checks:
     title:
       description: What the check wants.
       type: str
-      sample: the injection webhook points at the primary and has its CA bundle
+      sample: the injection webhook points at what the inventory wants to inject, and has its CA bundle
     verdict: {description: "V(ok), V(warning), V(failed), V(skipped) or V(unknown).", type: str, sample: ok}
     evidence:
       description: What was seen; C(seen) is the short form of it.
@@ -208,6 +212,7 @@ ARGUMENTS = {
             },
             "namespaces": {"type": "list", "elements": "str", "default": []},
             "mode": {"type": "str", "choices": ["sidecar", "gateway_only"], "default": "sidecar"},
+            "local_injector": {"type": "bool", "default": False},
         },
     },
     "primaries": {"type": "list", "elements": "dict", "required": True, "options": _CLUSTER},

@@ -163,6 +163,10 @@ facts:
       description: Whether the site has the egress gateway that only gateway-only sites have.
       type: bool
       sample: false
+    local_injector:
+      description: Whether the site has an injector of its own, or what is left of one.
+      type: bool
+      sample: false
     credential_expires_at:
       description: End of the client certificate in the kubeconfig, or null.
       type: str

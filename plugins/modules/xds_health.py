@@ -92,6 +92,10 @@ options:
         description: Whether workloads of the site get sidecars. Otherwise C(join.injection) isn't checked.
         type: bool
         default: true
+      local_injector:
+        description: Whether the site injects by itself, as M(edge.mesh.local_injector) makes it.
+        type: bool
+        default: false
   peers:
     description:
       - Sites of other primaries of the mesh. This one's istiod must have synced them, too, and calls to them must go
@@ -396,6 +400,7 @@ _SITE: dict[str, Any] = {
     "istiod_address": {"type": "str"},
     "probe_namespace": {"type": "str"},
     "injects": {"type": "bool", "default": True},
+    "local_injector": {"type": "bool", "default": False},
 }
 _PRIMARY: dict[str, Any] = {**_ACCESS, "name": {"type": "str"}, "address": {"type": "str"}}
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -460,6 +465,7 @@ def _site(item: Any, primary: Access, address: str | None) -> tuple[Site, Access
         probe_namespace=item["probe_namespace"] or "",
         is_primary=access == primary,
         injects=item["injects"],
+        local_injector=item["local_injector"],
     )
     return site, access
 

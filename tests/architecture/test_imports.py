@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_remote": {"_k8s", "_istio", "_site"},
     "_xds": {"_k8s", "_istio", "_pki", "_site"},
     "_verify": {"_k8s", "_istio", "_pki", "_site", "_xds", "_wan"},
-    "_measure": {"_k8s", "_verify"},
+    "_measure": {"_k8s", "_istio", "_verify"},
     "_wan": {"_istio"},
 }
 

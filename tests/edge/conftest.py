@@ -15,8 +15,8 @@ from tests.lab import lifetime
 from tests.lab.lab import ROOT, Played
 
 # For people who work on one of these files: the mesh of an earlier call is taken as it is, and stays.
-# First with sidecars, then without; the last test takes the edge out of the mesh.
-ORDER = ("test_cut_off", "test_gateway_only")
+# First with sidecars, then without, until it leaves; then it joins again and injects by itself.
+ORDER = ("test_cut_off", "test_gateway_only", "test_local_injector")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

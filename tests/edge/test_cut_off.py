@@ -11,54 +11,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from tests.edge import features
-from tests.edge.pair import EDGE, MESH, PRIMARY, Pair, node
+from tests.edge.cut import Counted, counted, cut_off
+from tests.edge.pair import EDGE, MESH, PRIMARY, Pair
 from tests.lab.asking import Mesh
-from tests.lab.lab import Played, docker, wait_until
+from tests.lab.lab import Played, wait_until
 
-CHAIN = "EDGE-MESH-TEST"
-# What has nothing to do with calls: xDS and certificates, injection, and answers to istiod's watches of the site's API.
-CONTROL = ("--dport 15012", "--dport 15017", "--sport 6443")
 _PATIENCE = 60
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Packets that wanted to leave the site for the centre and were dropped."""
-
-    control: int
-    other: int
-
-
-@contextmanager
-def cut_off(address: str) -> Iterator[None]:
-    """Drop all between the edge and an address, both ways, and count what wants to go there."""
-    for words in ("-N {0}", *(f"-A {{0}} -p tcp {port} -j DROP" for port in CONTROL), "-A {0} -j DROP",
-                  "-I FORWARD -d {1} -j {0}", "-I OUTPUT -d {1} -j {0}",
-                  "-I FORWARD -s {1} -j DROP", "-I INPUT -s {1} -j DROP"):  # fmt: skip
-        iptables(words.format(CHAIN, address))
-    try:
-        yield
-    finally:
-        for words in ("-D FORWARD -d {1} -j {0}", "-D OUTPUT -d {1} -j {0}", "-D FORWARD -s {1} -j DROP",
-                      "-D INPUT -s {1} -j DROP", "-F {0}", "-X {0}"):  # fmt: skip
-            iptables(words.format(CHAIN, address))
-
-
-def iptables(words: str) -> str:
-    return docker("exec", node(EDGE), "iptables", "-w", *words.split())
-
-
-def counted() -> Counted:
-    """What was dropped since the cut."""
-    lines = [line.split() for line in iptables(f"-L {CHAIN} -v -x -n").splitlines()[2:]]
-    packets = [int(words[0]) for words in lines if words]
-    return Counted(sum(packets[: len(CONTROL)]), packets[-1])
 
 
 @dataclass(frozen=True)

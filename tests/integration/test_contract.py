@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from tests.integration.contract import twelve_steps
+from tests.integration.injecting import chart_webhook, primary
 from tests.integration.running import ROOT, run_module
 from tests.integration.site import Answer, Site
 
 # Where the contract of a module is tested, and why not here.
-HERE = {"manifests", "mesh_ca", "remote_secret", "site_remnants"}
+HERE = {"local_injector", "manifests", "mesh_ca", "remote_secret", "site_remnants"}
 READ_ONLY = {
     "k3s_machine_info", "mesh_ca_info", "mesh_measure", "mesh_traffic", "remote_secret_info", "route_checks",
     "service_info", "site_checks", "site_cluster_info", "sites", "wan_info", "xds_health",
@@ -205,3 +206,41 @@ def test_remote_secret(two_sides: Site) -> None:
     assert data["primaries"][0]["istiod"] == "not installed"
     assert data["token_digest"].startswith("sha256:")
     assert "eyJ" not in str(steps)
+
+
+INJECTOR = (
+    "/api/v1/namespaces/{0}", "/api/v1/namespaces/{0}/secrets/{0}", "/api/v1/namespaces/{0}/configmaps/{0}",
+    "/api/v1/namespaces/{0}/services/{0}", "/apis/apps/v1/namespaces/{0}/deployments/{0}",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/{0}",
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{0}",
+)  # fmt: skip
+
+
+def test_local_injector(site: Site) -> None:
+    primary(site)
+    kubeconfig = str(site.plane.kubeconfig)
+    common = {"kubeconfig": kubeconfig, "site": site.name, "wait": False}
+    made = {"primary": {"kubeconfig": kubeconfig, "name": "centre"}}
+
+    def state() -> dict[str, Any]:
+        found = {path: site.get(path.format("edge-mesh-injector")) for path in INJECTOR}
+        return {
+            path: [item["metadata"]["uid"], item["metadata"].get("generation"), ours(item)]
+            for path, item in found.items()
+            if item is not None and "deletionTimestamp" not in item["metadata"]
+        }
+
+    steps = twelve_steps(
+        lambda check, **options: site.run("local_injector", check=check, **common, **options),
+        {**made, "webhook": chart_webhook()},
+        {**made, "webhook": chart_webhook("/inject/cluster/shop/net/other")},
+        {"state": "absent"},
+        state,
+    )
+    told = [{each["kind"]: each["action"] for each in step.done["objects"]} for step in steps]
+    assert set(told[0].values()) == {"created"}
+    assert len(told[0]) == 11
+    assert {kind for kind, action in told[2].items() if action != "unchanged"} == {"MutatingWebhookConfiguration"}
+    assert set(told[4].values()) == {"deleted"}
+    assert steps[0].done["reasons"] == ["there is no certificate"]
+    assert "PRIVATE KEY" not in str(steps)

@@ -21,12 +21,13 @@ import yaml
 
 from tests.integration.control_plane import ControlPlane
 from tests.integration.documented import differences, examples, returned
+from tests.integration.injecting import chart_webhook, primary
 from tests.integration.running import ROOT, Played, play, run_module
 from tests.integration.site import Site
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 RUN = {
-    "manifests", "mesh_ca", "mesh_ca_info", "mesh_measure",
+    "local_injector", "manifests", "mesh_ca", "mesh_ca_info", "mesh_measure",
     "mesh_traffic", "remote_secret_info", "report", "route_checks",
     "service_info", "site_checks",
     "site_cluster_info", "site_remnants", "state_backup", "state_restore", "wan_info", "xds_health",
@@ -71,6 +72,7 @@ class Ground:
         service = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer", "ports": [{"port": 15443}]}}
         service["metadata"] = {"name": "istio-eastwestgateway", "namespace": "istio-system"}
         self.site.apply("/api/v1/namespaces/istio-system/services/istio-eastwestgateway", service, "setup")
+        primary(self.site)
         self._authority()
 
     def _authority(self) -> None:
@@ -113,6 +115,7 @@ class Ground:
             "vaulted_root_passphrase": "p", "vaulted_company_passphrase": None, "sites": [site], "checks": [record],
             "primaries": [{"name": "centre", "kubeconfig": kubeconfig}], "vaulted_backup_passphrase": "long and random",
             "edge_mesh_state_dir": str(self.directory), "root_pem": "",
+            "rendered": {"manifest": json.dumps(chart_webhook())},
         }  # fmt: skip
 
 
@@ -127,6 +130,8 @@ def shorten(task: dict[str, Any]) -> None:
             "edge.mesh.xds_health",
         ):
             options.update({"timeout": 3, **({"wait": 1} if "wait" in options else {})})
+        elif name == "edge.mesh.local_injector":
+            options["wait"] = False  # no kubelet runs its pod
         elif name == "edge.mesh.mesh_measure":
             options.update({"timeout": 3, "idle": 1})
 

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.integration.control_plane import ADMIN_TOKEN, ControlPlane
+from tests.integration.injecting import chart_webhook, primary
 from tests.integration.running import ROOT, Played, play
 from tests.integration.sampling import Sampler, spellings
 from tests.integration.site import Site
@@ -61,6 +62,7 @@ class Trial:
             metadata = {"name": name, "annotations": annotations, "labels": {"topology.istio.io/network": "n"}}
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
             self.site.apply(f"/api/v1/namespaces/{name}", namespace, "setup")
+        primary(self.site)
 
     def _bad(self) -> Iterator[tuple[str, str]]:
         write = self.plane.write_kubeconfig
@@ -104,6 +106,7 @@ class Trial:
         traffic = {"sites": [{"name": unique, **side}], "timeout": 2}
         health = {"primary": {**side, "address": "127.0.0.1:1"}, "timeout": 2,
                   "sites": [{"cluster": unique, "network": "n", **side}]}  # fmt: skip
+        injector = {"kubeconfig": path, "site": unique, "timeout": 2, "wait": False}
         kind = {"name": unique, "mesh": "m", "network": "n", "kubeconfig": path, "kind": "/nowhere/kind", "timeout": 1}
         for module, case, options in (
             ("manifests", "present", {**common, "objects": [secret], "secret_files": files}),
@@ -121,6 +124,8 @@ class Trial:
             ("wan_node", "absent", {"site": unique, "container": "c", "docker": "/nowhere/docker", "state": "checked"}),
             ("xds_health", "read", health),
             ("site_remnants", "clean", {"kubeconfig": path, "site": unique, "clean": True, "timeout": 2}),
+            ("local_injector", "present", {**injector, "primary": side, "webhook": chart_webhook()}),
+            ("local_injector", "absent", {**injector, "state": "absent"}),
             ("kind_cluster", "absent", {**kind, "state": "absent", "docker": "/nowhere/docker"}),
             ("manifests", "absent", {**common, "state": "absent"}),
             ("remote_secret", "absent", {**remote, "state": "absent"}),
@@ -181,7 +186,7 @@ def trial(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory)
 def test_every_module_and_state_is_tried(trial: Trial) -> None:
     tried = {task["name"].partition(":")[0] for task in trial.tasks()}
     assert tried | NO_API == {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
-    for module in ("manifests", "remote_secret"):
+    for module in ("local_injector", "manifests", "remote_secret"):
         assert {f"{module}: {state}, good" for state in ("present", "absent")} <= {t["name"] for t in trial.tasks()}
 
 

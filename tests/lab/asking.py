@@ -33,12 +33,13 @@ Records = dict[tuple[str, str], list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Mesh:
-    """A mesh of a lab: its name, its one primary and its edges."""
+    """A mesh of a lab: its name, its one primary, its edges, and those of them that inject by themselves."""
 
     lab: Lab
     name: str
     primary: str
     edges: tuple[str, ...]
+    injecting: tuple[str, ...] = ()
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -53,7 +54,8 @@ class Mesh:
         """What `xds_health` says, which must keep to its schema."""
         sites = [
             {"cluster": site, "network": f"net-{site}", **self._kubeconfig(site),
-             "istiod_address": self.addresses[self.primary], "gateway_addresses": [self.addresses[site]]}
+             "istiod_address": self.addresses[self.primary], "gateway_addresses": [self.addresses[site]],
+             "local_injector": site in self.injecting}
             for site in self.sites
         ]  # fmt: skip
         primary = self._kubeconfig(self.primary)
@@ -89,7 +91,8 @@ class Mesh:
         sites = [
             {"name": site, "role": "primary" if site == self.primary else "edge", "network": f"net-{site}",
              "primary": self.primary, **self._kubeconfig(site),
-             "istiod_address": self.addresses[self.primary], "gateway_addresses": [self.addresses[site]]}
+             "istiod_address": self.addresses[self.primary], "gateway_addresses": [self.addresses[site]],
+             "local_injector": site in self.injecting}
             for site in self.sites
         ]  # fmt: skip
         primaries = [{"name": self.primary, **self._kubeconfig(self.primary)}]

@@ -19,6 +19,7 @@ __all__ = [
     "EGRESS",
     "INGRESS",
     "ISTIOD_GATEWAY",
+    "LOCAL_INJECTOR",
     "NETWORK_LABEL",
     "ROOT_CERT_CONFIGMAP",
     "ROOT_CRL_CONFIGMAP",
@@ -42,6 +43,8 @@ INGRESS = "istio-ingressgateway"
 EAST_WEST = "istio-eastwestgateway"
 ISTIOD_GATEWAY = "istiod-gateway"
 EGRESS = "istio-egressgateway"
+# The injector of a site that injects without its centre: its namespace, and each of its objects.
+LOCAL_INJECTOR = "edge-mesh-injector"
 
 
 def names(revision: str) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ SETS = frozenset(
     {
         "site-enrollment", "site-reader", "gateways", "gateway-only", "gateway-only-verify", "sample-apps",
         "mesh-verify", "mesh-measure", "mesh-trust", "control-plane", "mesh", "traffic-routes", "wan-association",
-        "exports", "export-rules", "export-names",
+        "exports", "export-rules", "export-names", "local-injector",
     }
 )  # fmt: skip
 _PROXY = "istio-proxy"

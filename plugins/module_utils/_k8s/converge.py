@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many objects of one site made as wished, in one call (used by the ``manifests`` module and nothing else).
+"""Many objects of one site made as wished, in one call (used by the modules ``manifests`` and ``local_injector``).
 
 Read, plan, act in waves, prune, wait. In check mode the same requests are sent as server-side dry runs, so the answer
 is the server's own; only what depends on something that isn't there yet is predicted.

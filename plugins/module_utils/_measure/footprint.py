@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import LOCAL_INJECTOR, SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._measure.figures import Figure
 
 __all__ = ["PARTS", "figures"]
@@ -20,8 +21,7 @@ __all__ = ["PARTS", "figures"]
 Json = Mapping[str, Any]
 Usage = dict[str, tuple[str, int, int]]  # container -> (part, bytes of memory, nanoseconds of CPU)
 
-PARTS = ("istiod", "gateways", "sidecars")
-_SYSTEM = "istio-system"
+PARTS = ("istiod", "injector", "gateways", "sidecars")
 _PROXY = "istio-proxy"
 _MIB = 1 << 20
 
@@ -61,5 +61,7 @@ def _usage(summaries: Iterable[Json]) -> Usage:
 def _part(namespace: str, pod: str, container: str) -> str:
     """The part of the mesh that a container is, or nothing."""
     if container == _PROXY:
-        return "gateways" if namespace == _SYSTEM else "sidecars"
-    return "istiod" if namespace == _SYSTEM and pod.startswith("istiod-") and container == "discovery" else ""
+        return "gateways" if namespace == SYSTEM_NAMESPACE else "sidecars"
+    if container == "discovery" and namespace == LOCAL_INJECTOR:
+        return "injector"
+    return "istiod" if namespace == SYSTEM_NAMESPACE and pod.startswith("istiod-") and container == "discovery" else ""

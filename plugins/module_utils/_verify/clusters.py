@@ -19,6 +19,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
     EGRESS,
     INGRESS,
     ISTIOD_GATEWAY,
+    LOCAL_INJECTOR,
     SYSTEM_NAMESPACE,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig, ownership
@@ -71,6 +72,7 @@ def unknown(asked: Asked) -> Facts:
         "mesh_record": None,
         "joined_at": None,
         "gateway_only": False,
+        "local_injector": False,
         "credential_expires_at": None,
     }
 
@@ -93,6 +95,7 @@ def facts_of(asked: Asked, *, wait: float, optional: bool, seconds: float) -> Fa
         services, given = _balanced(api, 0 if fixed else wait)
         addresses, istiod, ingress = [fixed] * 3 if fixed else given
         recorded = api.get(_RECORD)
+        injector = api.get(f"/api/v1/namespaces/{LOCAL_INJECTOR}")
     found.update(
         context=endpoint.context,
         api_server=server,
@@ -113,6 +116,7 @@ def facts_of(asked: Asked, *, wait: float, optional: bool, seconds: float) -> Fa
         ),
         credential_expires_at=_end(endpoint.client_cert_pem),
         gateway_only=ownership.origin_of(services[EGRESS]) == "created" if EGRESS in services else False,
+        local_injector=injector is not None and ownership.origin_of(injector) is not None,
     )
     return found
 

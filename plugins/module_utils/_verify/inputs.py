@@ -27,11 +27,13 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 
 __all__ = [
+    "bundle_of",
     "fingerprints",
     "injected_namespaces",
     "injectors",
     "istiod_address",
     "namespace",
+    "path_of",
     "roots",
     "trust",
     "webhook",
@@ -118,10 +120,10 @@ def webhook(configurations: Iterable[Json], *, site: str, network: str, revision
     trusted = fingerprints(root or "")
     hooks = [(item["metadata"]["name"], hook) for item in ours for hook in item.get("webhooks") or []]
     for name, hook in hooks:
-        path = _path(hook)
+        path = path_of(hook)
         if path != wanted:
             faults.append(f"{name} calls {path or 'no path'}, not {wanted}")
-        bundle = fingerprints(_bundle(hook))
+        bundle = fingerprints(bundle_of(hook))
         if not bundle:
             faults.append(f"{name} has no CA bundle")
             hint = _ANNOTATION_HINT
@@ -135,9 +137,9 @@ def webhook(configurations: Iterable[Json], *, site: str, network: str, revision
     evidence = {
         "seen": _unique(faults)[0] if faults else f"calls {wanted}",
         "configurations": sorted(item["metadata"]["name"] for item in ours),
-        "paths": _unique(_path(hook) for _name, hook in hooks),
+        "paths": _unique(path_of(hook) for _name, hook in hooks),
         "revision": label,
-        "ca": sorted({digest for _name, hook in hooks for digest in fingerprints(_bundle(hook))}),
+        "ca": sorted({digest for _name, hook in hooks for digest in fingerprints(bundle_of(hook))}),
     }
     if faults:
         return Finding("failed", {**evidence, "faults": _unique(faults)}, hint)
@@ -213,7 +215,8 @@ def _is_injector(item: Json, name: str, revision: str) -> bool:
     )
 
 
-def _path(hook: Json) -> str:
+def path_of(hook: Json) -> str:
+    """The path that a webhook calls, with a slash in front; empty without one."""
     client: Json = hook.get("clientConfig") or {}
     url = client.get("url")
     if url:
@@ -221,7 +224,8 @@ def _path(hook: Json) -> str:
     return str((client.get("service") or {}).get("path") or "")
 
 
-def _bundle(hook: Json) -> str:
+def bundle_of(hook: Json) -> str:
+    """The PEM text of a webhook's CA bundle; empty for what is none."""
     try:
         return base64.b64decode((hook.get("clientConfig") or {}).get("caBundle") or "").decode("utf-8", "replace")
     except (binascii.Error, ValueError):

@@ -40,7 +40,8 @@ class Site:
 
     Empty ``istiod_address`` and ``gateway_addresses`` aren't compared; ``unread`` names those of them that are empty
     only because they couldn't be read. ``namespaces`` are injected ones to look at beside those that carry an injection
-    label. ``mode`` is ``sidecar``, or ``gateway_only`` for a site without any.
+    label. ``mode`` is ``sidecar``, or ``gateway_only`` for a site without any. ``local_injector`` says that the site
+    injects by itself.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Site:
     unread: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     mode: str = "sidecar"
+    local_injector: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio import local_injector
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
     EAST_WEST,
     EGRESS,
@@ -37,15 +38,27 @@ def gateway_names(role: str, mode: str = "sidecar") -> tuple[str, ...]:
     return (INGRESS, EAST_WEST, EGRESS) if mode == "gateway_only" else (INGRESS, EAST_WEST)
 
 
-def no_control_plane(pods: Sequence[Json]) -> Finding:
-    """Whether none of the cluster's pods (all of them) is a control plane's."""
-    found = sorted(_name(pod) for pod in pods if _is_control_plane(pod))
+def no_control_plane(pods: Sequence[Json], *, injects: bool = False) -> Finding:
+    """Whether none of the cluster's pods (all of them) is a control plane's.
+
+    With ``injects`` the site may have an injector of its own, and an injector only: what it could do more is a fault.
+    """
+    control = [pod for pod in pods if _is_control_plane(pod)]
+    injectors = [pod for pod in control if local_injector.is_ours(pod)] if injects else []
+    excess = [f"{_name(pod)} {what}" for pod in injectors for what in local_injector.excess(pod)]
+    found = sorted(_name(pod) for pod in control if pod not in injectors)
     proxies = sorted(_name(pod) for pod in pods if _has_proxy(pod))
     evidence: dict[str, Any] = {"pods": len(pods), "control_plane": found, "proxies": proxies[:_MOST_NAMES]}
+    if injects:
+        evidence |= {"injector": sorted(_name(pod) for pod in injectors), "excess": excess}
     if found:
         evidence["seen"] = f"{', '.join(found)} of {len(pods)} pods"
         return Finding("failed", evidence, "an edge site gets its control plane from the primary: remove these pods")
-    evidence["seen"] = f"{len(pods)} pods, {len(proxies)} with a proxy, none of istiod"
+    if excess:
+        evidence["seen"] = f"more than an injector: {excess[0]}"
+        return Finding("failed", evidence, f"{RERUN}, which makes it an injector and nothing else")
+    own = f" but {', '.join(evidence['injector'])}, which only injects" if injectors else ""
+    evidence["seen"] = f"{len(pods)} pods, {len(proxies)} with a proxy, none of istiod{own}"
     return Finding("ok", evidence)
 
 

@@ -16,19 +16,29 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    LOCAL_INJECTOR,
     ROOT_CERT_CONFIGMAP,
     SYSTEM_NAMESPACE,
+    injection_path,
     names,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import ApiError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
-from ansible_collections.edge.mesh.plugins.module_utils._verify import inputs, parallel, reader, running, sidecars
+from ansible_collections.edge.mesh.plugins.module_utils._verify import (
+    injectors,
+    inputs,
+    parallel,
+    reader,
+    running,
+    sidecars,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Api, Finding, Primary, Site, unknown
 
 __all__ = ["CHECKS_OF", "World", "checks_of", "resolve", "survey"]
@@ -258,7 +268,7 @@ class _Asker:
         return found
 
     def _no_control_plane(self) -> Finding:
-        return running.no_control_plane(self._view.list("/api/v1/pods"))
+        return running.no_control_plane(self._view.list("/api/v1/pods"), injects=self._site.local_injector)
 
     def _namespace(self) -> Finding:
         listed = self._view.list("/api/v1/namespaces")
@@ -267,8 +277,19 @@ class _Asker:
         return inputs.namespace(own, network=self._site.network, primary=primary)
 
     def _webhook(self) -> Finding:
+        listed = self._view.list("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations")
+        if self._site.local_injector:
+            own = self._view.get(f"/api/v1/namespaces/{LOCAL_INJECTOR}/configmaps/{LOCAL_INJECTOR}")
+            running_one = self._view.get(f"/apis/apps/v1/namespaces/{LOCAL_INJECTOR}/deployments/{LOCAL_INJECTOR}")
+            centre = inputs.injectors(listed, self._revision)
+            now = datetime.fromtimestamp(self._world.now(), UTC)
+            wanted = injection_path(self._site.name, self._site.network)
+            return injectors.webhook(listed, centre, own, running_one, wanted=wanted, now=now)
+        if injectors.left_over(listed):
+            seen = f"{LOCAL_INJECTOR} still calls an injector at the site, and the inventory wants the primary's"
+            return Finding("failed", {"seen": seen}, RERUN)
         return inputs.webhook(
-            self._view.list("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"),
+            listed,
             site=self._site.name,
             network=self._site.network,
             revision=self._revision,

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import injection_path
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import LOCAL_INJECTOR, injection_path
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site
 
@@ -76,11 +76,14 @@ def _settings(container: Mapping[str, Any], kind: str, site: Site) -> Finding:
     return Finding("ok", evidence)
 
 
-def refusal(status: int, why: str) -> Finding:
+def refusal(status: int, why: str, site: Site) -> Finding:
     """What it means that the API refused the dry run: the pod's own refusal is a fact, a lack of rights isn't."""
     evidence = {"status": status, "error": why[:500]}
     if status in (0, 401, 429, 503, 504) or (status == 403 and "cannot create resource" in why):
         return Finding("unknown", evidence, "the site's API couldn't be asked for a dry run")
+    if site.local_injector and "webhook" in why:
+        hint = f"the site's API can't call the site's own injector: look at the Deployment {LOCAL_INJECTOR} there"
+        return Finding("failed", evidence, hint)
     if "x509" in why or "certificate" in why:
         return Finding("failed", evidence, "the webhook has no or a wrong CA bundle: is istiod allowed to write it?")
     if "webhook" in why:
@@ -90,18 +93,22 @@ def refusal(status: int, why: str) -> Finding:
     return Finding("failed", evidence, "a pod with a sidecar would be refused at this site")
 
 
-def webhook_facts(configurations: Iterable[Mapping[str, Any]], mesh: Mesh, roots_pem: str) -> dict[str, Any]:
+def webhook_facts(
+    configurations: Iterable[Mapping[str, Any]], mesh: Mesh, site: Site, roots_pem: str
+) -> dict[str, Any]:
     """What the injector's webhooks at a site say: ``{configuration, paths, ca_bundle}``.
 
     ``ca_bundle`` is ``none``, ``the site's root``, ``another root``, or ``not compared`` where the site's isn't known.
+    An injector of the site's own has a certificate of its own, which input.webhook compares.
     """
-    ours = [item for item in configurations if item["metadata"]["name"] == mesh.injector]
+    name = LOCAL_INJECTOR if site.local_injector else mesh.injector
+    ours = [item for item in configurations if item["metadata"]["name"] == name]
     clients = [hook.get("clientConfig") or {} for item in ours for hook in item.get("webhooks") or []]
     paths = {str((client.get("service") or {}).get("path") or client.get("url") or "") for client in clients}
-    bundles = {_compared(client.get("caBundle"), roots_pem) for client in clients}
+    bundles = {_compared(client.get("caBundle"), "" if site.local_injector else roots_pem) for client in clients}
     worst = [word for word in ("none", "another root", "not compared", "the site's root") if word in bundles]
     return {
-        "configuration": mesh.injector if ours else None,
+        "configuration": name if ours else None,
         "paths": sorted(paths),
         "ca_bundle": worst[0] if worst else "none",
     }
@@ -127,6 +134,8 @@ def with_webhook(finding: Finding, webhook: Mapping[str, Any], site: Site) -> Fi
     hint = finding.hint
     if webhook["configuration"] is None:
         hint = "the site has no injection webhook of this revision: run site.yml for this site"
+    elif site.local_injector:
+        pass  # what is said below holds for the primary's istiod
     elif webhook["ca_bundle"] == "none":
         hint = (
             "the webhook has no CA bundle: istiod writes it where istio-system carried the annotation "

@@ -73,7 +73,8 @@ class Mesh:
 class Site:
     """One site as it is asked for; ``istiod_address`` (host:port) is as seen from the controller.
 
-    ``injects`` is false for a site whose workloads get no sidecars.
+    ``injects`` is false for a site whose workloads get no sidecars, ``local_injector`` true where the site injects by
+    itself.
     """
 
     cluster: str
@@ -82,6 +83,7 @@ class Site:
     probe_namespace: str = ""
     is_primary: bool = False
     injects: bool = True
+    local_injector: bool = False
 
 
 @dataclass(frozen=True)

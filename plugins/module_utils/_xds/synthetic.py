@@ -229,7 +229,7 @@ class Walk:
             )
         except ApiError as error:
             self._silent(error)
-            finding = injection.refusal(error.status, error.why or error.what)
+            finding = injection.refusal(error.status, error.why or error.what, self.site)
         else:
             finding = injection.judge(pod, self.site)
         return self._with_webhook(finding) if finding.verdict == "failed" else finding
@@ -238,7 +238,7 @@ class Walk:
         """Beside a refusal, what the webhook's own configuration says; asked only then."""
         path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
         try:
-            webhook = injection.webhook_facts(self._site_api().list(path), self.mesh, self._site_roots())
+            webhook = injection.webhook_facts(self._site_api().list(path), self.mesh, self.site, self._site_roots())
         except MeshError as error:
             return Finding(finding.verdict, {**finding.evidence, "webhook": f"unknown: {error.message}"}, finding.hint)
         return injection.with_webhook(finding, webhook, self.site)

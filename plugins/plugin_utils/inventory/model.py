@@ -22,6 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import inje
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import gateway_only
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.exports import arrange_exports
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.injectors import bad_injector
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.machines import machines_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import helloworld_versions, read_traffic
@@ -79,7 +80,7 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     _check_clusters(sites, mesh, problems)
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
-    problems += [problem for site in sites.values() for problem in bad_addresses(site)]
+    problems += [problem for site in sites.values() for problem in (*bad_addresses(site), *bad_injector(site))]
     greeters = {name: inventory.hostvars[site["host"]].get(_HELLOWORLD) for name, site in sites.items()}
     traffic, wrong = read_traffic(mesh, sites, greeters)
     problems += wrong

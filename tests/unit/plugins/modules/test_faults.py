@@ -49,6 +49,13 @@ FAILS = {
     },
     ("remote_secret_info", "read"): lambda path: {"primary": {"kubeconfig": path}, "timeout": 1},
     ("mesh_ca_info", "secret"): lambda path: {"secret": {"kubeconfig": path}, "timeout": 1},
+    ("local_injector", "present"): lambda path: {
+        "kubeconfig": path, "site": "paris", "primary": {"kubeconfig": path, "name": "paris"}, "webhook": {},
+        "timeout": 1,
+    },
+    ("local_injector", "absent"): lambda path: {
+        "kubeconfig": path, "site": "paris", "state": "absent", "timeout": 1,
+    },
     ("site_remnants", "list"): lambda path: {"kubeconfig": path, "site": "paris", "timeout": 1},
     ("site_remnants", "clean"): lambda path: {"kubeconfig": path, "site": "paris", "clean": True, "timeout": 1},
     ("site_cluster_info", "read"): lambda path: {

@@ -49,6 +49,8 @@ def test_parts_are_told_apart_and_apps_are_left_out() -> None:
         "pods": [
             pod("istio-system", "istio-ingressgateway-1", istio_proxy=(31, 1600)),
             pod("istio-system", "istiod-1", discovery=(80, 300)),
+            pod("edge-mesh-injector", "edge-mesh-injector-1", discovery=(40, 600)),
+            pod("shop", "discovery-1", discovery=(50, 9000)),
             pod("sample", "sleep-1", sleep=(5, 9000), istio_proxy=(32, 60)),
             pod("sample", "hello-1", hello=(9, 9000), istio_proxy=(33, 60)),
             pod("kube-system", "etcd", etcd=(50, 9000)),
@@ -59,6 +61,7 @@ def test_parts_are_told_apart_and_apps_are_left_out() -> None:
     }
     assert found == {
         "istiod: memory": (80.0, "MiB"), "istiod: CPU": (5.0, "m"),
+        "injector: memory": (40.0, "MiB"), "injector: CPU": (10.0, "m"),
         "gateways: memory": (31.0, "MiB"), "gateways: CPU": (10.0, "m"),
         "sidecars: memory": (65.0, "MiB"), "sidecars: CPU": (2.0, "m"),
     }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.edge.mesh.plugins.module_utils._istio import local_injector
 from ansible_collections.edge.mesh.plugins.module_utils._verify import running
 from tests.unit.plugins.module_utils._verify import fakes
 
@@ -53,6 +54,35 @@ def test_a_native_sidecar_counts_as_a_proxy() -> None:
     pod = fakes.pod("app", "sample", None, app="app:1")
     pod["spec"]["initContainers"] = [{"name": "istio-proxy", "image": "proxyv2:1", "restartPolicy": "Always"}]
     assert running.no_control_plane([pod]).evidence["proxies"] == ["sample/app"]
+
+
+def injector(**changes: Any) -> dict[str, Any]:
+    source = local_injector.Source(image="istio/pilot:1")
+    (deployment,) = [
+        each
+        for each in local_injector.objects("shop", "default", source, {"ca.crt": b""})
+        if each["kind"] == "Deployment"
+    ]
+    namespace = changes.pop("namespace", "edge-mesh-injector")
+    return {
+        "metadata": {"name": "one", "namespace": namespace},
+        "spec": {**deployment["spec"]["template"]["spec"], **changes},
+    }
+
+
+def test_an_injector_only_is_let_be_where_the_inventory_wants_one() -> None:
+    found = running.no_control_plane([injector()], injects=True)
+    assert (found.verdict, found.evidence["injector"]) == ("ok", ["edge-mesh-injector/one"])
+    assert "only injects" in found.evidence["seen"]
+    assert running.no_control_plane([injector()]).verdict == "failed"
+
+
+def test_more_than_an_injector_fails_also_where_the_inventory_wants_one() -> None:
+    key = {"name": "cacerts", "secret": {"secretName": "cacerts"}}
+    found = running.no_control_plane([injector(volumes=[key])], injects=True)
+    assert (found.verdict, found.evidence["excess"]) == ("failed", ["edge-mesh-injector/one has the Secret cacerts"])
+    elsewhere = running.no_control_plane([injector(), injector(namespace="istio-system")], injects=True)
+    assert (elsewhere.verdict, elsewhere.evidence["control_plane"]) == ("failed", ["istio-system/one"])
 
 
 def ready(deployments: list[dict[str, Any]], pods: list[dict[str, Any]] | None = None) -> Any:

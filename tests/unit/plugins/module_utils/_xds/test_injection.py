@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,26 @@ def test_the_probe_asks_for_the_revision_only_if_there_is_one() -> None:
     ],
 )
 def test_a_refusal_is_a_fact_but_missing_rights_are_not(status: int, why: str, verdict: str, hint: str) -> None:
-    finding = injection.refusal(status, why)
+    finding = injection.refusal(status, why, SITE)
     assert finding.verdict == verdict
     assert hint in finding.hint
+
+
+def hook(name: str) -> dict[str, Any]:
+    client = {"service": {"path": "/inject/cluster/lyon/net/net-lyon"}, "caBundle": ""}
+    return {"metadata": {"name": name}, "webhooks": [{"clientConfig": client}]}
+
+
+def test_at_a_site_that_injects_by_itself_its_own_injector_is_to_blame() -> None:
+    own = replace(SITE, local_injector=True)
+    for why in ("failed calling webhook: no endpoints available", "failed calling webhook: x509: expired"):
+        finding = injection.refusal(500, why, own)
+        assert (finding.verdict, "Deployment edge-mesh-injector" in finding.hint) == ("failed", True)
+    hooks = [hook("istio-sidecar-injector"), hook("edge-mesh-injector")]
+    for site, name in ((SITE, "istio-sidecar-injector"), (own, "edge-mesh-injector")):
+        assert injection.webhook_facts(hooks, mesh(), site, "")["configuration"] == name
+    # what is said of the primary's CA bundle doesn't hold there
+    facts = injection.webhook_facts(hooks, mesh(), own, "")
+    assert injection.with_webhook(finding, facts, own).hint == finding.hint
+    nothing = injection.webhook_facts(hooks[:1], mesh(), own, "")
+    assert "no injection webhook" in injection.with_webhook(finding, nothing, own).hint
