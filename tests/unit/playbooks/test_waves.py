@@ -11,39 +11,17 @@ upon it, and a release that changes it must be noticed.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.playing import ROOT, Ran, run
+
 TASKS = ROOT / "playbooks" / "tasks"
 EDGES = ["s1", "s2", "s3", "s4", "s5", "s6"]
-
-
-@dataclass(frozen=True)
-class Ran:
-    rc: int
-    output: str
-
-
-def run(directory: Path, playbook: list[dict[str, Any]], inventory: dict[str, Any], *arguments: str) -> Ran:
-    (directory / "play.yml").write_text(yaml.safe_dump(playbook, sort_keys=False))
-    (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
-    program = Path(sys.executable).with_name("ansible-playbook")
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        [program, "-i", "hosts.yml", "play.yml", *arguments],
-        cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
-    return Ran(done.returncode, done.stdout + done.stderr)
 
 
 # -- what ansible-core does --------------------------------------------------------------------------------------------
