@@ -107,7 +107,6 @@ class Node:
         self.config = configuration()
         self.name = os.uname().nodename
         self.children: list[subprocess.Popen[bytes]] = []
-        self.images: dict[str, float] = {}
         self.pods = str(self.config.get("cluster-cidr", "10.42.0.0/16"))
         self.services = str(self.config.get("service-cidr", "10.43.0.0/16"))
         self.dns = self.services.rpartition(".")[0] + ".10"
@@ -130,9 +129,10 @@ class Node:
 
     def import_images(self) -> None:
         for archive in sorted((AGENT / "images").glob("*.tar")):
-            if self.images.get(archive.name) != archive.stat().st_mtime:
+            mark = AGENT / "imported" / archive.name
+            if not mark.exists() or mark.stat().st_mtime < archive.stat().st_mtime:
                 run(*CTR, "images", "import", "--local", *LABELS, archive)
-                self.images[archive.name] = archive.stat().st_mtime
+                write(mark, "")
 
     def start_node(self, kubeconfig: Path, ca: Path, *words: str) -> None:
         self.start("containerd", "--config", str(PROGRAMS / "containerd.toml"))
