@@ -64,8 +64,6 @@ ARGUMENTS = {
             "begun": {"type": "bool", "default": True},
             "failed": {"type": "dict", "default": {}},
             "dropped": {"type": "bool", "default": False},
-            "machine": {"type": "str", "default": ""},
-            "last": {"type": "dict", "default": {}},
             "known": {"type": "bool", "default": True},
             "results": {"type": "list", "elements": "dict", "default": []},
         },

@@ -49,9 +49,11 @@ RETURN = r"""
 _value:
   description:
     - C(findings) that forbid everything and C(warnings), each a line; the C(lost) machines with the reason; the
-      C(seed), the server that the others join; the C(api) as others reach it; and the C(machines) in order.
+      C(seed), the server that the others join; the C(api) as others reach it; the servers that are C(cold), to be
+      started together; and the C(machines) in order.
   type: dict
-  sample: {"findings": [], "warnings": [], "lost": {}, "seed": "a", "api": "https://192.0.2.11:6443", "machines": []}
+  sample: {"findings": [], "warnings": [], "lost": {}, "seed": "a", "api": "https://192.0.2.11:6443", "cold": [],
+    "machines": []}
 """
 
 

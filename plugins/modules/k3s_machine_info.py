@@ -23,7 +23,7 @@ options:
     description: TCP ports to look for listeners on.
     type: list
     elements: int
-    default: [6443, 10250]
+    default: [2379, 2380, 6443, 10250]
 extends_documentation_fragment:
   - edge.mesh.attributes.read_only
 """
@@ -77,7 +77,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._module import Call, Mod
 
 ARGUMENTS = {
     "controller_time": {"type": "float", "required": True},
-    "ports": {"type": "list", "elements": "int", "default": [6443, 10250]},
+    "ports": {"type": "list", "elements": "int", "default": [2379, 2380, 6443, 10250]},
 }
 
 

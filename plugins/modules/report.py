@@ -97,14 +97,6 @@ options:
         description: Whether Ansible goes on without the site, though no failure was recorded.
         type: bool
         default: false
-      machine:
-        description: The machine of such a site that was being worked on, if one was.
-        type: str
-        default: ""
-      last:
-        description: The result of the last task at that machine.
-        type: dict
-        default: {}
       known:
         description: Whether there is a cluster. In check mode there may be none yet.
         type: bool

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,13 +219,21 @@ def _wake(machines: Machines, _words: list[str]) -> None:
         machines._let_in(container.removeprefix(f"{machines.prefix}-"))
 
 
+def _left(machines: Machines, _words: list[str]) -> None:
+    """List what stays. The kernel takes the interfaces of a pod's namespace away a moment after the namespace."""
+    end = time.monotonic() + 20
+    while (found := machines.left()) and time.monotonic() < end:
+        time.sleep(1)
+    print("\n".join(found))
+
+
 COMMANDS: dict[str, Callable[[Machines, list[str]], None]] = {
     "up": _up,
     "route": _route,
     "remember": _remember,
     "wake": _wake,
     "state": lambda machines, _words: print(json.dumps(machines.state())),
-    "left": lambda machines, _words: print("\n".join(machines.left())),
+    "left": _left,
     "down": lambda machines, _words: machines.down(),
 }
 

@@ -74,6 +74,6 @@ def test_the_controller_works_through_a_tunnel(running: Bench, port: int) -> Non
 
 
 def test_removal_leaves_nothing(running: Bench) -> None:
-    removed = running.lab.play("playbooks/destroy.yml", "--limit", MACHINE)
+    removed = running.lab.play("playbooks/destroy.yml", "--limit", "site_cove")
     assert removed.rc == 0, removed.output[-3000:]
     assert running.machines.left() == []

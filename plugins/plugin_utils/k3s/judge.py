@@ -126,21 +126,29 @@ def _surroundings(site: Site, machine: Machine, facts: Facts) -> Iterable[Findin
                       "install the package apparmor")  # fmt: skip
     for name in facts["firewall"]:
         yield Finding(machine.host, "firewall", f"{name} is active",
-                      f"see that it lets in {_ports(machine)} and the pods' networks", blocks=False)  # fmt: skip
+                      f"see that it lets in {_ports(site, machine)} and the pods' networks", blocks=False)  # fmt: skip
     if facts["swap"]:
         yield Finding(machine.host, "swap", "swap is on: memory limits of pods don't hold",
                       "turn it off (swapoff -a, and its line in /etc/fstab)", blocks=False)  # fmt: skip
 
 
-def _ports(machine: Machine) -> str:
-    return "TCP 6443 and 10250, UDP 8472" if machine.role == "server" else "TCP 10250 and UDP 8472"
+def _listens(site: Site, machine: Machine) -> list[int]:
+    """The TCP ports that K3s listens on there; etcd has its own where there are several servers."""
+    if machine.role == "agent":
+        return [10250]
+    return [*([2379, 2380] if len(site.servers) > 1 else []), 6443, 10250]
 
 
-def _taken(_site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
+def _ports(site: Site, machine: Machine) -> str:
+    """The same in words, with flannel's VXLAN."""
+    return f"TCP {', '.join(map(str, _listens(site, machine)))} and UDP 8472"
+
+
+def _taken(site: Site, machine: Machine, facts: Facts) -> Iterable[Finding]:
     if facts["k3s"]["role"]:
         return  # K3s itself listens there
     for port, who in facts["ports_taken"].items():
-        if machine.role == "server" or port != "6443":
+        if int(port) in _listens(site, machine):
             yield Finding(machine.host, "ports", f"port {port} is taken by {who}", "stop what listens there")
 
 

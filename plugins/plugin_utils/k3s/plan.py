@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._k3s import paths
 from ansible_collections.edge.mesh.plugins.plugin_utils.k3s import files
-from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.judge import judge
+from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.judge import Finding, judge
 from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.model import (
     ARCHITECTURES,
     Image,
@@ -50,16 +50,18 @@ class Work:
     restart: bool = False
     backup: bool = False  # whether what runs now is kept aside first
     back: bool = False  # whether there is something to go back to
+    needed_by: str = ""  # why it mustn't be stopped: the servers without which etcd would stand still; empty: it may be
     certificates_end: str = ""  # the first end of K3s's own certificates there
     certificates_due: bool = False
     todo: list[str] = field(default_factory=list)
 
 
 def plan(site: Site, looked: Mapping[str, Looked]) -> dict[str, Any]:
-    """``{findings, warnings, lost, seed, api, machines}``, all of plain types; ``machines`` in the order of the work.
+    """``{findings, warnings, lost, seed, api, cold, machines}``, of plain types; ``machines`` in the order of the work.
 
     ``findings`` block everything. ``lost`` are machines that gave no answer; the others are worked on as long as a
     server is among them that runs the API, or that may begin it: where servers are lost, no new cluster is begun.
+    ``cold`` are servers that have to be started together, for none of them would get ready without the others.
     """
     lost = [host for host, look in looked.items() if look.unreachable]
     judged = judge(site, looked)
@@ -70,6 +72,7 @@ def plan(site: Site, looked: Mapping[str, Looked]) -> dict[str, Any]:
         "lost": {host: looked[host].why for host in lost},
         "seed": seed.host if seed else "",
         "api": "",
+        "cold": [],
         "machines": [],
     }
     if seed is None or looked[seed.host].facts is None or found["findings"]:
@@ -78,7 +81,12 @@ def plan(site: Site, looked: Mapping[str, Looked]) -> dict[str, Any]:
     order = [seed, *(one for one in site.machines if one.role == "server" and one != seed)]
     order += [one for one in site.machines if one.role == "agent"]
     works = [_work(site, one, looked, seed) for one in order if looked[one.host].facts is not None]
-    found["machines"] = [asdict(work) for work in works]
+    found["findings"] = [str(each) for each in _stops(works)]
+    found["cold"] = _cold(site, works, looked)
+    for work in works:
+        # It is started with the files that it has, so others need another start.
+        work.restart = work.restart or (work.host in found["cold"] and len(work.todo) > 1)
+    found["machines"] = [] if found["findings"] else [asdict(work) for work in works]
     return found
 
 
@@ -102,16 +110,63 @@ def _outside(machine: Machine, looked: Mapping[str, Looked]) -> str:
     return machine.external_address or _address(machine, looked)
 
 
-def _join(site: Site, machine: Machine, looked: Mapping[str, Looked], seed: Machine) -> str:
-    """The URL that a machine joins by; what it has stays as long as it is one of the site's servers.
+def _members(site: Site, looked: Mapping[str, Looked]) -> list[Machine]:
+    """The servers that have the cluster, or may have it and don't answer."""
+    return [one for one in site.servers if looked[one.host].facts is None or looked[one.host].k3s["initialised"]]
 
-    K3s reads it at the first start only, so another one later would be a restart for nothing.
+
+def _active(machine: Machine, looked: Mapping[str, Looked]) -> bool:
+    return looked[machine.host].facts is not None and looked[machine.host].k3s["units"]["server"]["active"] == "active"
+
+
+def _needed_by(site: Site, machine: Machine, looked: Mapping[str, Looked]) -> str:
+    """Which lost servers leave etcd without most of its members if this one is stopped, too; empty if it may be.
+
+    Servers that answer aren't counted as lost whatever they do: they are started and finished by the same run.
     """
-    have = str(looked[machine.host].k3s.get("server", ""))
-    if machine == seed or (machine.role == "server" and looked[machine.host].k3s.get("initialised") and not have):
-        return have if machine.role == "server" and have else ""
-    known = [f"https://{_address(one, looked)}:{_PORT}" for one in site.servers if one != machine]
-    return have if have in known else f"https://{_address(seed, looked)}:{_PORT}"
+    members = _members(site, looked)
+    lost = [one.host for one in members if looked[one.host].facts is None]
+    stays = len(members) - len(lost) - 1
+    return ", ".join(lost) if machine in members and lost and stays < len(members) // 2 + 1 else ""
+
+
+def _stops(works: Sequence[Work]) -> list[Finding]:
+    """Restarts that would leave a site without its API as long as another server is lost."""
+    do = "bring it back, or delete its node and put another machine into its place; then run this again"
+    return [
+        Finding(work.host, "quorum", f"it needs a restart ({'; '.join(work.todo)}), and etcd would stand still "
+                f"without it while {work.needed_by} gives no answer", do)
+        for work in works
+        if work.restart and work.needed_by
+    ]  # fmt: skip
+
+
+def _cold(site: Site, works: Sequence[Work], looked: Mapping[str, Looked]) -> list[str]:
+    """Servers that have the cluster and don't run, where those that run aren't most of etcd's members."""
+    members = _members(site, looked)
+    running = sum(_active(one, looked) for one in members)
+    if len(members) == 1 or running > len(members) // 2:
+        return []
+    down = {one.host for one in members if looked[one.host].facts is not None and not _active(one, looked)}
+    return [work.host for work in works if work.host in down]
+
+
+def _join(site: Site, machine: Machine, looked: Mapping[str, Looked], seed: Machine) -> str:
+    """The URL that a machine joins by; empty for the server that begins.
+
+    A server that is in its cluster keeps what it has: K3s reads it at the first start only (with an etcd on its disk it
+    joins nobody), so another one later would be a restart for nothing. An agent keeps it as long as it may be a
+    server's: of one that gives no answer the address may not be known.
+    """
+    k3s = looked[machine.host].k3s
+    have = str(k3s.get("server", ""))
+    if machine.role == "server" and k3s.get("initialised"):
+        return have
+    if machine == seed:
+        return ""
+    addresses = [_address(one, looked) for one in site.servers if one != machine]
+    known = have in [f"https://{address}:{_PORT}" for address in addresses]
+    return have if have and (known or "" in addresses) else f"https://{_address(seed, looked)}:{_PORT}"
 
 
 def _work(site: Site, machine: Machine, looked: Mapping[str, Looked], seed: Machine) -> Work:
@@ -137,6 +192,7 @@ def _work(site: Site, machine: Machine, looked: Mapping[str, Looked], seed: Mach
         work.todo.append(f"start {work.unit}, which is {unit['active'] or 'not running'}")
     elif unit["file"] and unit["enabled"] != "enabled":
         work.todo.append(f"enable {work.unit}")
+    work.needed_by = _needed_by(site, machine, looked)
     work.certificates_end = str(k3s["certificates_end"] or "")
     work.certificates_due = bool(site.renew_until) and "" < work.certificates_end < site.renew_until
     return work

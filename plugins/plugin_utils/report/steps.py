@@ -26,7 +26,6 @@ STEPS = {
     "edge": (*_COMMON, "enrolment", _GATEWAYS, _PEERS, _SAMPLES, _GATEWAY_ONLY, _WAN),
 }
 _RUNNING, _WAITING, _DONE, _SKIPPED = "running", "not started", "done", "skipped"
-_LOST_HINT = "see that it runs and that SSH reaches it, then run site.yml again: it goes on from there"
 _UNKNOWN = "there is no cluster yet, so what it gets is not known"
 
 
@@ -38,8 +37,7 @@ def rows(
     Of a site is given: ``site``, ``role``, ``gateway_only`` (whether it has no sidecars), ``at`` (the step that begins
     now; empty when the run is at its end), ``begun`` (false while its wave waits), ``failed`` (``{stage, result,
     reason}`` or empty), ``known`` (false in check mode where there is no cluster yet) and ``results`` (see
-    :func:`changes.of`). ``dropped`` says that Ansible goes on without the site for no reason that was recorded;
-    ``machine`` is then the one that was worked on, and ``last`` the result of the last task there.
+    :func:`changes.of`). ``dropped`` says that Ansible goes on without the site for no reason that was recorded.
     """
     wanted = {_PEERS: peers, _SAMPLES: sample_apps, _WAN: wan_links}
     left_out = {step for step, is_wanted in wanted.items() if not is_wanted}
@@ -89,13 +87,7 @@ def _failed(site: Json) -> Json:
     """What is known of a failure: what was recorded, or else why Ansible has dropped the site."""
     if site.get("failed") or not site.get("dropped"):
         return site.get("failed") or {}
-    machine = site.get("machine")
-    if not machine:
-        return {"stage": "the run", "result": "failed", "reason": "a task failed where nothing is rescued, see above"}
-    last = site.get("last") or {}
-    why = [each["msg"] for each in last.get("results") or [last] if each.get("unreachable") and each.get("msg")]
-    reason = f"no answer any more while K3s at {machine} was worked on: {why[0] if why else 'the connection ended'}"
-    return {"stage": "cluster", "result": "failed", "reason": f"{reason.strip()} ({_LOST_HINT})"}
+    return {"stage": "the run", "result": "failed", "reason": "a task failed where nothing is rescued, see above"}
 
 
 def _finished(site: Json) -> bool:

@@ -11,39 +11,17 @@ upon it, and a release that changes it must be noticed.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.playing import ROOT, Ran, run
+
 TASKS = ROOT / "playbooks" / "tasks"
 EDGES = ["s1", "s2", "s3", "s4", "s5", "s6"]
-
-
-@dataclass(frozen=True)
-class Ran:
-    rc: int
-    output: str
-
-
-def run(directory: Path, playbook: list[dict[str, Any]], inventory: dict[str, Any], *arguments: str) -> Ran:
-    (directory / "play.yml").write_text(yaml.safe_dump(playbook, sort_keys=False))
-    (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
-    program = Path(sys.executable).with_name("ansible-playbook")
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        [program, "-i", "hosts.yml", "play.yml", *arguments],
-        cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
-    return Ran(done.returncode, done.stdout + done.stderr)
 
 
 # -- what ansible-core does --------------------------------------------------------------------------------------------
@@ -127,20 +105,25 @@ def inventory(directory: Path, **variables: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rolled_out(directory: Path, *arguments: str, failed: str = "", unreachable: str = "", **variables: Any) -> Ran:
-    """The waves of site.yml with one step; ``failed`` and ``unreachable`` name sites, separated by commas.
+def rolled_out(
+    directory: Path, *arguments: str, failed: str = "", unreachable: str = "", lost: str = "", **variables: Any
+) -> Ran:
+    """The waves of site.yml with one step; ``failed``, ``unreachable`` and ``lost`` name sites, separated by commas.
 
-    Of the latter, s1 gave an answer, but a bad one.
+    Of the unreachable ones, s1 gave an answer, but a bad one. The lost ones went away while they were worked on.
     """
     imported = {"__edge_mesh_at": "cluster", "__edge_mesh_hosts": "{{ ansible_play_hosts_all }}"}
-    lost = {"__edge_mesh_failed": {"stage": "preflight", "result": "{{ word }}", "reason": "no answer"}}
+    away = {"__edge_mesh_failed": {"stage": "preflight", "result": "{{ word }}", "reason": "no answer"}}
+    gone = {"__edge_mesh_failed": {"stage": "cluster", "result": "failed", "reason": "no answer any more"}}
     book = [
         {"hosts": "mesh_primary:mesh_edge", "gather_facts": False, "tasks": [
             {"ansible.builtin.import_tasks": str(TASKS / "inventory.yml"), "vars": {"__edge_mesh_resume": True}},
         ]},
         {"hosts": "run_primary:run_edge", "gather_facts": False, "tasks": [
-            {"ansible.builtin.set_fact": lost, "when": f"__edge_mesh_site.name in '{unreachable}'.split(',')",
+            {"ansible.builtin.set_fact": away, "when": f"__edge_mesh_site.name in '{unreachable}'.split(',')",
              "vars": {"word": "{{ 'failed' if __edge_mesh_site.name == 's1' else 'unreachable' }}"}},
+            {"ansible.builtin.set_fact": {**gone, "__site_cluster_lost": True},
+             "when": f"__edge_mesh_site.name in '{lost}'.split(',')"},
             {"ansible.builtin.import_tasks": str(TASKS / "progress.yml"), "vars": imported},
             {"ansible.builtin.import_tasks": str(TASKS / "waves.yml")},
         ]},
@@ -236,9 +219,10 @@ def test_a_wave_that_fails_whole_ends_with_its_table(tmp_path: Path) -> None:
 
 
 def test_who_cant_be_read_at_the_start_is_neither_a_member_of_a_wave_nor_a_failure(tmp_path: Path) -> None:
-    ran = rolled_out(tmp_path, unreachable="s6,s1")
-    assert sorted(lines(ran, "joining")) == ["s2", "s3", "s4", "s5"]
-    assert ran.output.count("PLAY [Join the edge sites, wave by wave]") == 3  # 1, a quarter of four, the rest
+    ran = rolled_out(tmp_path, unreachable="s6,s1", lost="s2")
+    assert sorted(lines(ran, "joining")) == ["s3", "s4", "s5"]
+    assert ran.output.count("PLAY [Join the edge sites, wave by wave]") == 3  # 1, a quarter of three, the rest
+    assert told(tmp_path)["s2"] == ("cluster", "failed")
     assert told(tmp_path)["s6"] == ("preflight", "unreachable")
     assert told(tmp_path)["s1"] == ("preflight", "failed")
     assert ran.rc == 2

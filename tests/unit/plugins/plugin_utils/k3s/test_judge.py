@@ -50,6 +50,24 @@ def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, Any], check: s
     assert str(found[0]).startswith("one: ")
 
 
+def test_etcd_needs_its_ports_where_there_are_several_servers() -> None:
+    three = sites.site(("one", "server"), ("two", "server"), ("three", "server"), ("four", "agent"))
+    facts = sites.clean(ports_taken={"2380": "etcd"}, firewall=["ufw"])
+    looked = {host: Looked(host, sites.clean(number)) for number, host in enumerate(("one", "two", "three", "four"), 1)}
+    found = judge(three, {**looked, "one": Looked("one", facts)})
+    assert [each.check for each in found] == ["firewall", "ports"]
+    assert "2379, 2380, 6443, 10250" in found[0].do
+    assert "port 2380 is taken by etcd" in found[1].problem
+    # an agent has no etcd, and a single server keeps its data in SQLite
+    assert [
+        each.check
+        for each in judge(
+            three, {**looked, "four": Looked("four", facts | {"address": "192.0.2.4", "hostname": "machine-4"})}
+        )
+    ] == ["firewall"]
+    assert [each.check for each in findings(facts)] == ["firewall"]
+
+
 @pytest.mark.parametrize("changes", [{"firewall": ["ufw"]}, {"swap": True}])
 def test_what_may_be_meant_so_is_only_a_warning(changes: dict[str, Any]) -> None:
     assert [each.blocks for each in findings(sites.clean(**changes))] == [False]

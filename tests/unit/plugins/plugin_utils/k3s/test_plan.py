@@ -168,6 +168,112 @@ def test_a_first_server_that_was_replaced_joins_and_then_stays_as_it_is() -> Non
     assert todo(plan(wanted, looked)) == {"one": [], "two": [], "three": []}
 
 
+THREE = (("one", "server"), ("two", "server"), ("three", "server"))
+
+
+def without(looked: dict[str, Looked], *hosts: str) -> dict[str, Looked]:
+    """The same, with machines that give no answer."""
+    return {**looked, **{host: Looked(host, None, "no route", unreachable=True) for host in hosts}}
+
+
+def test_a_lost_first_server_hands_the_api_to_the_next_one_and_nobody_is_touched() -> None:
+    wanted = sites.site(*THREE, ("four", "agent"))
+    found = plan(wanted, without(sites.running(wanted), "one"))
+    assert (found["seed"], found["api"]) == ("two", "https://192.0.2.2:6443")
+    assert found["findings"] == []
+    assert todo(found) == {"two": [], "three": [], "four": []}
+
+
+def test_servers_are_changed_one_at_a_time_the_first_one_first_and_agents_last() -> None:
+    looked = sites.running(sites.site(*THREE, ("zero", "agent")))
+    found = plan(sites.site(("zero", "agent"), *THREE, log_files=5), looked)
+    assert [work["host"] for work in found["machines"]] == ["one", "two", "three", "zero"]
+    assert all(work["restart"] and work["needed_by"] == "" for work in found["machines"])
+
+
+def test_no_server_is_restarted_while_etcd_would_stand_still_without_it() -> None:
+    looked = without(sites.running(sites.site(*THREE, ("four", "agent"))), "two")
+    found = plan(sites.site(*THREE, ("four", "agent"), log_files=5), looked)
+    assert found["machines"] == []
+    assert [line.partition(":")[0] for line in found["findings"]] == ["one", "three"]
+    for words in (f"change {paths.CONFIG}", "etcd would stand still", "two gives no answer", "delete its node"):
+        assert words in found["findings"][0]
+
+
+def test_of_five_servers_one_may_be_lost_while_others_are_restarted() -> None:
+    five = (*THREE, ("four", "server"), ("five", "server"))
+    looked = sites.running(sites.site(*five))
+    wanted = sites.site(*five, log_files=5)
+    assert plan(wanted, without(looked, "five"))["findings"] == []
+    assert len(plan(wanted, without(looked, "four", "five"))["findings"]) == 3
+
+
+def test_while_a_server_is_lost_agents_are_changed_and_servers_join() -> None:
+    wanted = sites.site(*THREE, ("four", "agent"))
+    looked = without(sites.running(wanted), "three")
+    looked["two"] = Looked("two", sites.clean(2))  # its disk was replaced
+    looked["four"].facts["k3s"]["digests"][paths.CONFIG] = "another"
+    found = plan(wanted, looked)
+    assert found["findings"] == []
+    assert config(work_of(found, "two"))["server"] == "https://192.0.2.1:6443"
+    assert work_of(found, "four")["restart"]
+
+
+def test_servers_that_are_all_down_are_started_together() -> None:
+    wanted = sites.site(*THREE)
+    looked = sites.running(wanted)
+    for host in ("one", "two"):
+        looked[host].facts["k3s"]["units"]["server"] |= {"active": "inactive"}
+    found = plan(wanted, looked)
+    assert found["cold"] == ["one", "two"]
+    assert todo(found) == {host: ["start k3s, which is inactive"] for host in ("one", "two")} | {"three": []}
+    assert not any(work["restart"] for work in found["machines"])
+    # with files of this run they need another start
+    assert [work["restart"] for work in plan(sites.site(*THREE, log_files=5), looked)["machines"]] == [True] * 3
+
+
+def test_a_server_that_is_down_alone_is_started_by_itself() -> None:
+    for machines in (THREE, (("one", "server"), ("two", "agent"))):
+        wanted = sites.site(*machines)
+        looked = sites.running(wanted)
+        looked["one"].facts["k3s"]["units"]["server"] |= {"active": "failed"}
+        found = plan(wanted, looked)
+        assert (found["cold"], todo(found)["one"]) == ([], ["start k3s, which is failed"])
+
+
+def test_a_server_that_joined_one_which_is_gone_is_not_restarted_for_it() -> None:
+    before = sites.site(*THREE, ("four", "agent"))
+    after = sites.site(("new", "server"), ("two", "server"), ("three", "server"), ("four", "agent"))
+    looked = {host: look for host, look in sites.running(before).items() if host != "one"}
+    looked["new"] = Looked("new", sites.clean(9))
+    found = plan(after, looked)
+    assert found["seed"] == "two"
+    assert (todo(found)["two"], todo(found)["three"]) == ([], [])
+    # the new one joins, and the agent learns a server that is there
+    assert config(work_of(found, "new"))["server"] == "https://192.0.2.2:6443"
+    assert config(work_of(found, "four"))["server"] == "https://192.0.2.2:6443"
+
+
+def test_a_site_grows_from_one_server_to_three_by_giving_the_first_one_etcd() -> None:
+    alone = sites.running(sites.site(("one", "server")))
+    found = plan(sites.site(*THREE), {**fresh("one", "two", "three"), **alone})
+    assert work_of(found, "one")["restart"]
+    assert config(work_of(found, "one"))["cluster-init"] is True
+    assert config(work_of(found, "three"))["server"] == "https://192.0.2.1:6443"
+
+
+def test_what_a_cluster_must_have_in_common_is_the_same_at_all_servers() -> None:
+    found = plan(
+        sites.site(*THREE, pod_subnet="10.1.0.0/16", service_subnet="10.2.0.0/16"), fresh("one", "two", "three")
+    )
+    words = [config(work_of(found, host)) for host, _role in THREE]
+    for each in words:
+        for own in ("node-ip", "server", "cluster-init"):
+            each.pop(own, None)
+    assert words[0] == words[1] == words[2]
+    assert {"agent-token-file", "cluster-cidr", "service-cidr", "disable"} <= set(words[0])
+
+
 def test_a_k3s_that_was_there_is_taken_over_on_request_and_marked() -> None:
     wanted = sites.site(("one", "server"), adopt=True)
     facts = sites.installed(wanted, "one", 1)
