@@ -81,7 +81,7 @@ def test_a_change_restarts_one_server_after_the_other_and_the_api_stays(three: B
     # All containers have the clock of their host: each began after the one before was up again.
     shown = "systemctl show k3s -p ActiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic --value"
     spans = [sorted(map(int, three.sh(shown, host).split())) for host in SERVERS]
-    assert all(up < down for (_, up), (down, _) in pairwise(spans)), spans
+    assert all(up < down for (_down, up), (down, _up) in pairwise(spans)), spans
     three.works()
 
 

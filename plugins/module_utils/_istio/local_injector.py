@@ -20,10 +20,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import LOCAL_INJECTOR
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
 
 __all__ = ["DNS_NAME", "SET", "TRUSTED", "Source", "excess", "is_ours", "objects", "source_of", "webhook"]
 
