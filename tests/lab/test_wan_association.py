@@ -129,9 +129,11 @@ def test_each_user_has_a_link_in_both_directions(ground: Ground, marked: Associa
 
 def test_a_capture_shows_the_class(ground: Ground, marked: Association) -> None:
     own = device(EDGE, LINK_NETWORK)
-    in_node(EDGE, f"timeout 30 tcpdump -nvi {own} -c 12 tcp port 15443 >/tmp/wan.txt 2>/dev/null & sleep 1")
+    in_node(EDGE, f"timeout 120 tcpdump -nvi {own} -c 12 tcp port 15443 >/tmp/wan.txt 2>/tmp/wan.said &")
+    wait_until(lambda: "listening on" in in_node(EDGE, "cat /tmp/wan.said"), "the capture begins", 60)
     call(ground.lab, EDGE, PRIMARY, "boss", CALLS)
-    captured = in_node(EDGE, "cat /tmp/wan.txt; rm /tmp/wan.txt")
+    wait_until(lambda: "packets captured" in in_node(EDGE, "cat /tmp/wan.said"), "the capture has its packets", 60)
+    captured = in_node(EDGE, "cat /tmp/wan.txt; rm /tmp/wan.txt /tmp/wan.said")
     assert captured.count("tos 0xb8") == 12
     assert "tos 0x0" not in captured
 
