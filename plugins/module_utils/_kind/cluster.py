@@ -13,8 +13,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,7 +154,9 @@ class Kind:
 
     def delete(self, cluster: str) -> None:
         """Delete the cluster's containers and volumes."""
-        self._run([self._kind, "delete", "cluster", "--name", cluster, "--kubeconfig", os.devnull])
+        # KinD locks the kubeconfig that it takes the cluster out of: each deletion has one of its own, and it is empty
+        with tempfile.TemporaryDirectory(prefix="edge-mesh-kind-") as private:
+            self._run([self._kind, "delete", "cluster", "--name", cluster, "--kubeconfig", f"{private}/config"])
 
     def delete_network(self, network: str, mesh: str) -> bool:
         """Delete the mesh's network if it is ours and nothing is attached; says whether it is gone."""

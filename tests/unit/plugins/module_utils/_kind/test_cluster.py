@@ -357,3 +357,12 @@ def test_kind_is_asked_for_a_kubeconfig_only_if_the_one_that_is_there_is_of_no_u
     finally:
         server.close()
     assert (programs.ran("get kubeconfig"), outcome.changed) == (asked, asked)
+
+
+def test_each_deletion_has_a_kubeconfig_of_its_own_so_that_several_at_once_share_no_lock(tmp_path: Path) -> None:
+    programs = Programs()
+    for _turn in range(2):
+        Kind(programs, kind="kind", docker="docker").delete("m-shop")
+    paths = [line.split("--kubeconfig ")[1].split()[0] for line in programs.run]
+    assert len(set(paths)) == 2
+    assert not any(Path(path).parent.exists() for path in paths)
