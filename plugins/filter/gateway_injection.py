@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio import gateway_only
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import flatten, from_yaml
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import objects_in
 
 DOCUMENTATION = r"""
 name: gateway_injection
@@ -48,8 +48,7 @@ _value:
 
 def gateway_injection(manifest: str) -> list[dict[str, Any]]:
     """The objects of the manifest."""
-    text = manifest.encode().decode()  # libyaml takes no subclass of str, and Ansible's texts are one
-    return gateway_only.narrowed(flatten(from_yaml(text, "the manifest"), "the manifest"))
+    return gateway_only.narrowed(objects_in(manifest, "the manifest"))
 
 
 class FilterModule:

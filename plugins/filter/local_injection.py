@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import flatten, from_yaml
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import objects_in
 
 DOCUMENTATION = r"""
 name: local_injection
@@ -52,8 +52,7 @@ _WEBHOOK = "MutatingWebhookConfiguration"
 
 def local_injection(manifest: str) -> dict[str, Any]:
     """The objects and the webhook of the manifest."""
-    text = manifest.encode().decode()  # libyaml takes no subclass of str, and Ansible's texts are one
-    found = flatten(from_yaml(text, "the manifest"), "the manifest")
+    found = objects_in(manifest, "the manifest")
     (webhook,) = [each for each in found if each.get("kind") == _WEBHOOK]
     return {"objects": [each for each in found if each is not webhook], "webhook": webhook}
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._files import read_text, write_text
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import flatten, from_yaml
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import objects_in
 
 __all__ = ["generate", "key", "render"]
 
@@ -69,7 +69,7 @@ def render(
         if kept := read_text(path):
             os.utime(path)
             return kept, True
-    objects = flatten(from_yaml(ask(istioctl, values), "what istioctl says"), "what istioctl says")
+    objects = objects_in(ask(istioctl, values), "what istioctl says")
     made = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, separators=(",", ":"))
     with contextlib.suppress(OSError):
         write_text(path, made)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import require, yaml
 
-__all__ = ["Object", "Ref", "clean", "flatten", "from_yaml", "ref_of"]
+__all__ = ["Object", "Ref", "clean", "flatten", "from_yaml", "objects_in", "ref_of"]
 
 Object = dict[str, Any]
 
@@ -127,6 +127,12 @@ def flatten(documents: Iterable[Any], source: str) -> list[Object]:
             raise MeshError(f"{where} isn't a Kubernetes object", why="metadata.namespace is not a string")
         found.append(document)
     return found
+
+
+def objects_in(text: str, source: str) -> list[Object]:
+    """Every object of a text of YAML or JSON, which ``source`` names; raises MeshError for what isn't one."""
+    plain = text.encode().decode()  # libyaml takes no subclass of str, and Ansible's texts are one
+    return flatten(from_yaml(plain, source), source)
 
 
 def ref_of(item: Mapping[str, Any]) -> Ref:
