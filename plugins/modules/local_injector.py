@@ -192,7 +192,7 @@ def read_serving(api: Client) -> Serving | None:
     return Serving(**parts) if len(parts) == len(_KEYS) else None
 
 
-def present(call: Call, api: Client, source: Source, until: float) -> tuple[Report, list[str], datetime | None]:
+def present(call: Call, api: Client, until: float) -> tuple[Report, list[str], datetime | None]:
     """Make injector and webhook as they should be: the report, why there is a new certificate, and when it ends."""
     params = call.params
     now = datetime.now(UTC)
@@ -203,6 +203,7 @@ def present(call: Call, api: Client, source: Source, until: float) -> tuple[Repo
         held = serving.issue(local_injector.DNS_NAME, before, now=now, validity=timedelta(days=params["validity"]))
     elif params["only_due"]:
         return Report(), [], held.ends()
+    source = read_source(params, check_mode=call.check_mode)  # the primary isn't asked where nothing is due
     tls = {key: getattr(held, name) for name, key in _KEYS.items()}
     wanted = local_injector.objects(str(params["site"]), names(params["revision"])["revision_label"], source, tls)
     hook = local_injector.webhook(params["webhook"], held.trusted)
@@ -246,11 +247,10 @@ def handle(call: Call) -> Outcome:
         raise MeshError("an injector needs the name of its site", hint="give the option site")
     timeout = float(params["timeout"])
     until = time.monotonic() + 2 * timeout
-    source = read_source(params, check_mode=call.check_mode) if params["primary"] is not None else Source()
     endpoint = load(params["kubeconfig"], params["context"], allow_proxy=params["allow_proxy"])
     with Client(endpoint, timeout=min(timeout, 30), site=params["site"], deadline=until) as api:
         if params["state"] == "present":
-            report, reasons, ends = present(call, api, source, until)
+            report, reasons, ends = present(call, api, until)
         else:
             report, reasons, ends = _converge(call, api, [], until, prune=False), [], None
     return Outcome(
