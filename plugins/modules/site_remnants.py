@@ -34,7 +34,7 @@ options:
     description: Name of a site that this cluster, a primary, should know nothing of any more.
     type: str
   wait:
-    description: Seconds to wait until what is being deleted is gone.
+    description: Seconds to wait until what is being deleted is gone, pods of Istio's among it.
     type: int
     default: 0
 """
@@ -119,6 +119,7 @@ ARGUMENTS: dict[str, Any] = {
     "wait": {"type": "int", "default": 0},
 }
 _HOOKS = "/apis/admissionregistration.k8s.io/v1"
+_APPS = "/apis/apps/v1"
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _RESTART_SECONDS = 90.0
 # What istiod keeps at a site to agree with its other replicas who writes there.
@@ -135,11 +136,18 @@ def at_a_site(api: Client, root: str) -> list[Remnant]:
             lambda: remnants.webhooks(api.list(f"{_HOOKS}/validatingwebhookconfigurations")),
             lambda: remnants.namespaces(api.list("/api/v1/namespaces")),
             lambda: remnants.definitions(api.list(_DEFINITIONS)),
-            lambda: remnants.workloads(api.list("/api/v1/pods")),
+            lambda: _pods(api),
         ]
         others = [found for answer in work.all(lambda ask: ask(), asked) for found in answer]
         used = work.all(lambda entry: _users(api, *entry), ours)
     return [*remnants.made_by_us((item, users) for (_resource, item), users in zip(ours, used, strict=True)), *others]
+
+
+def _pods(api: Client) -> list[Remnant]:
+    """Pods of Istio's; owners are asked for after the pods, so that the owner of each that stays is among them."""
+    pods = [pod for pod in api.list("/api/v1/pods") if remnants.runs_istio(pod)]
+    owners = [item for kind in ("replicasets", "deployments") for item in api.list(f"{_APPS}/{kind}")] if pods else []
+    return remnants.workloads(pods, owners)
 
 
 def _users(api: Client, resource: Resource, item: observe.Live) -> list[str]:

@@ -22,7 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
 )
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 
-__all__ = ["SETS", "Remnant", "definitions", "made_by_us", "namespaces", "roots", "webhooks", "workloads"]
+__all__ = ["SETS", "Remnant", "definitions", "made_by_us", "namespaces", "roots", "runs_istio", "webhooks", "workloads"]
 
 Json = Mapping[str, Any]
 Verdict = Literal["left", "kept", "workload"]
@@ -36,6 +36,7 @@ SETS = frozenset(
     }
 )  # fmt: skip
 _PROXY = "istio-proxy"
+_ISTIOD = "discovery"
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,42 @@ def definitions(listed: Iterable[Json]) -> list[Remnant]:
     ]
 
 
-def workloads(pods: Iterable[Json]) -> list[Remnant]:
-    """Pods that still run with a proxy: without a control plane their certificates end within a day."""
+def workloads(pods: Iterable[Json], owners: Iterable[Json]) -> list[Remnant]:
+    """Pods that still run with a proxy: without a control plane their certificates end within a day.
+
+    ``owners`` are the cluster's ReplicaSets and Deployments. A pod of Istio's that is being deleted, or whose owner is
+    gone, is on its way out: the API's collector of garbage takes it after its owner, and its last seconds are its own.
+    """
+    standing = {item["metadata"].get("uid"): item for item in owners}
     found = []
     for pod in pods:
-        spec = pod.get("spec") or {}
-        containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
-        leaving = pod["metadata"].get("deletionTimestamp")
-        if not leaving and any(container.get("name") == _PROXY for container in containers):
+        if not runs_istio(pod):
+            continue
+        if pod["metadata"].get("deletionTimestamp"):
+            node = (pod.get("spec") or {}).get("nodeName")
+            found.append(_remnant(pod, "left", f"its deletion is under way; does its node {node} answer?", "Pod"))
+        elif _orphaned(pod, standing):
+            found.append(_remnant(pod, "left", "what made it is gone, and it will be deleted for that", "Pod"))
+        elif _PROXY in _containers(pod):
             found.append(_remnant(pod, "workload", "still runs with a proxy: restart its workload", "Pod"))
     return found
+
+
+def runs_istio(pod: Json) -> bool:
+    """Whether a proxy or istiod runs in the pod."""
+    return not _containers(pod).isdisjoint({_PROXY, _ISTIOD})
+
+
+def _containers(pod: Json) -> set[str]:
+    spec = pod.get("spec") or {}
+    return {item["name"] for item in (*(spec.get("containers") or []), *(spec.get("initContainers") or []))}
+
+
+def _orphaned(item: Json, standing: Mapping[str, Json]) -> bool:
+    """Whether a ReplicaSet or Deployment in the chain of owners is gone; other kinds of owners aren't looked for."""
+    owners = item["metadata"].get("ownerReferences") or []
+    for owner in owners:
+        if owner.get("controller") and owner.get("kind") in ("ReplicaSet", "Deployment"):
+            above = standing.get(owner["uid"])
+            return above is None or _orphaned(above, standing)
+    return False

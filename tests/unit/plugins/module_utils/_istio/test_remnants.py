@@ -106,16 +106,50 @@ def test_istios_definitions_that_are_not_ours_are_told() -> None:
     assert verdicts(found) == {"gateways.networking.istio.io": "kept"}
 
 
-def test_pods_with_a_proxy_are_named_whether_it_is_a_sidecar_or_a_native_one() -> None:
-    def pod(name: str, where: str, container: str, **metadata: Any) -> Any:
-        return {**item(name, kind="Pod", namespace="shop", **metadata), "spec": {where: [{"name": container}]}}
+def pod(name: str, where: str, container: str, owner: str = "", **metadata: Any) -> Any:
+    owners = [{"kind": "ReplicaSet", "controller": True, "uid": owner}] if owner else []
+    return {
+        **item(name, kind="Pod", namespace="shop", ownerReferences=owners, **metadata),
+        "spec": {"nodeName": "n1", where: [{"name": container}]},
+    }
 
+
+def test_pods_with_a_proxy_are_named_whether_it_is_a_sidecar_or_a_native_one() -> None:
     found = remnants.workloads(
         [
-            pod("plain", "containers", "app"),
+            pod("plain", "containers", "app", deletionTimestamp="2026-01-01T00:00:00Z"),
             pod("sidecar", "containers", "istio-proxy"),
             pod("native", "initContainers", "istio-proxy"),
-            pod("leaving", "containers", "istio-proxy", deletionTimestamp="2026-01-01T00:00:00Z"),
-        ]
+            pod("istiod", "containers", "discovery"),
+        ],
+        [],
     )
     assert verdicts(found) == {"sidecar": "workload", "native": "workload"}
+
+
+def test_a_pod_of_istio_that_is_on_its_way_out_is_still_there() -> None:
+    deployment = item("d", kind="Deployment", uid="d")
+    standing = item("s", uid="s", ownerReferences=[{"kind": "Deployment", "controller": True, "uid": "d"}])
+    orphan = item("o", uid="o", ownerReferences=[{"kind": "Deployment", "controller": True, "uid": "gone"}])
+    daemons = [{"kind": "DaemonSet", "controller": True, "uid": "not-asked-for"}]
+    found = remnants.workloads(
+        [
+            pod("leaving", "containers", "istio-proxy", "s", deletionTimestamp="2026-01-01T00:00:00Z"),
+            pod("istiod", "containers", "discovery", deletionTimestamp="2026-01-01T00:00:00Z"),
+            pod("set-gone", "containers", "istio-proxy", "gone"),
+            pod("deployment-gone", "containers", "istio-proxy", "o"),
+            pod("stays", "containers", "istio-proxy", "s"),
+            {**pod("daemon", "containers", "istio-proxy"),
+             "metadata": {"name": "daemon", "namespace": "shop", "ownerReferences": daemons}},
+        ],
+        [deployment, standing, orphan],
+    )  # fmt: skip
+    assert verdicts(found) == {
+        "leaving": "left",
+        "istiod": "left",
+        "set-gone": "left",
+        "deployment-gone": "left",
+        "stays": "workload",
+        "daemon": "workload",
+    }
+    assert found[0].why == "its deletion is under way; does its node n1 answer?"
