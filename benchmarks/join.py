@@ -2,54 +2,41 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One site joined to a running mesh: ``site.yml --limit`` beside an expert's script of istioctl and kubectl.
+"""One site joined to a running mesh: ``site.yml --limit`` beside an expert's script of helm, istioctl and kubectl.
 
 ``python -m benchmarks.join`` needs the running lab (`make lab`) and puts a KinD cluster beside it, which goes again.
-Both begin at a cluster without anything of Istio, and end with its gateways ready and known to the mesh. The expert has
-every file ready, knows what has to be waited for, and checks nothing else. helm's part is done by istioctl, which holds
-the same charts.
+Both begin at a cluster without anything of Istio, and end with its gateways ready and known to the mesh; then the same
+two pods are applied for both, and the clock runs on until each has an answer of the other one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import yaml
 
-from benchmarks.measure import (
-    Contender,
-    Sample,
-    Summary,
-    alternate,
-    machine,
-    summarise,
-    table,
-    write_csv,
-    write_section,
-)
+from benchmarks.expert import Expert, missing
+from benchmarks.measure import Sample, Summary, machine, summarise, table, write_csv, write_section
 from benchmarks.playbook import ROOT
-from benchmarks.xds_health import LAB, Lab, said
+from benchmarks.xds_health import LAB, Lab
 
 PAGE = ROOT / "docs/benchmarks/join.md"
 RESULTS = ROOT / "benchmarks/results/join.csv"
-OURS, EXPERT = "site.yml --limit", "istioctl, kubectl"
-JOIN, NOTHING = "join", "nothing to do"
-SITE = "bench"
-_WEBHOOK = "mutatingwebhookconfiguration/istio-sidecar-injector"
+OURS, EXPERT = "site.yml --limit", "helm, istioctl, kubectl"
+JOIN, ANSWERS, NOTHING = "join", "until both directions answer", "nothing to do"
+SITE, APPS = "bench", "edge-mesh-bench"
 _PATIENCE = 120.0
-_WRITTEN = ("name", "namespace", "labels", "annotations")
-_GIVEN = ("clusterIP", "clusterIPs", "finalizers")
-_GATEWAYS = ("istio-eastwestgateway", "istio-ingressgateway")
 
 Json = dict[str, Any]
 
@@ -57,9 +44,7 @@ Json = dict[str, Any]
 class Joining:
     """The lab with one site more; ``directory`` holds the inventory and the expert's files."""
 
-    def __init__(self, lab: Lab, inventory: Path, directory: Path) -> None:
-        self._lab = lab
-        self._directory = directory
+    def __init__(self, inventory: Path, directory: Path) -> None:
         document = yaml.safe_load((inventory / "hosts.yml").read_text(encoding="utf-8"))
         variables = document["all"].setdefault("vars", {})
         variables |= {"edge_mesh_state_dir": str(inventory / ".state"), "edge_mesh_sample_apps": False}
@@ -93,125 +78,90 @@ class Joining:
         """Take the site out, and its cluster away."""
         self.play("retire_site.yml", "-e", f"edge_mesh_retire={SITE}", "-e", "edge_mesh_delete_cluster=true")
 
-    # -- the expert ----------------------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Write the expert's files; the gateways are those that our run has made, in this site's own words."""
-        kept = self._listed("serviceaccount,service,deployment", "edge.mesh/set=gateways")
-        self._write("gateways.yaml", "---\n".join(yaml.safe_dump(_bare(item)) for item in kept))
-        namespace = json.loads(self._kubectl("get", "namespace", "istio-system", "-o", "json"))
-        self._write("namespace.yaml", yaml.safe_dump(_bare(namespace)))
-        values = {
-            "defaultRevision": "",
-            "global": {
-                "meshID": "mesh1",
-                "network": f"net-{SITE}",
-                "multiCluster": {"clusterName": SITE},
-                "remotePilotAddress": self._lab.istiod,
-            },
-            "istiodRemote": {"injectionPath": f"/inject/cluster/{SITE}/net/net-{SITE}"},
-        }
-        operator = {"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator",
-                    "spec": {"profile": "remote", "values": values}}  # fmt: skip
-        self._write("remote.yaml", yaml.safe_dump(operator))
-        nodes = json.loads(self._kubectl("get", "nodes", "-o", "json"))["items"]
-        self._address = next(
-            entry["address"] for entry in nodes[0]["status"]["addresses"] if entry["type"] == "InternalIP"
-        )
-        gateway = json.loads(self._at_primary("get", "-n", "istio-system", "service", "istiod-gateway", "-o", "json"))
-        self._sources = {"spec": {"loadBalancerSourceRanges": gateway["spec"]["loadBalancerSourceRanges"]}}
+class Calls:
+    """A pod at the primary and one at the site, each with its Service known at both, that call each other."""
 
-    def expert(self) -> None:
-        """What somebody types who has done it often."""
-        self._kubectl("apply", "--server-side", "--force-conflicts", "-f", str(self._directory / "namespace.yaml"))
-        rendered = self._istioctl("manifest", "generate", "--filename", str(self._directory / "remote.yaml"))
-        self._kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=rendered)
-        secret = self._istioctl(
-            "create-remote-secret", "--kubeconfig", self._lab.kubeconfig(SITE), "--name", SITE, "--server",
-            f"https://{self._address}:6443",
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._ends = (lab.primary, SITE)
+        self._image = lab.kubectl(
+            lab.primary, "get", "deployment", "-A", "-l", "app=helloworld", "-o",
+            "jsonpath={.items[0].spec.template.spec.containers[0].image}",
         )  # fmt: skip
-        self._at_primary("apply", "-f", "-", stdin=secret)
-        self._at_primary(
-            "patch", "-n", "istio-system", "service", "istiod-gateway", "--type=merge", "-p", json.dumps(self._sources)
-        )
-        # without its CA bundle nothing is injected, and a gateway's image is none
-        self._await(lambda: bool(self._kubectl("get", _WEBHOOK, "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}")))
-        self._kubectl("apply", "--server-side", "--force-conflicts", "-f", str(self._directory / "gateways.yaml"))
-        published = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": self._address}]}}})
-        for name in _GATEWAYS:
-            self._kubectl("patch", "-n", "istio-system", "service", name, "--subresource=status", "--type=merge", "-p",
-                          published)  # fmt: skip
-        for name in _GATEWAYS:
-            self._kubectl("rollout", "status", "-n", "istio-system", f"deployment/{name}", "--timeout=120s")
 
-    def undo(self) -> None:
-        """Take away what the expert's script has made."""
-        self._at_primary("delete", "-n", "istio-system", "secret", f"istio-remote-secret-{SITE}", "--ignore-not-found")
-        rendered = self._istioctl("manifest", "generate", "--filename", str(self._directory / "remote.yaml"))
-        self._kubectl("delete", "--ignore-not-found", "-f", str(self._directory / "gateways.yaml"))
-        self._kubectl("delete", "--ignore-not-found", "-f", "-", stdin=rendered)
-        self._kubectl("delete", "--ignore-not-found", "-f", str(self._directory / "namespace.yaml"))
+    def bring(self, site: str) -> None:
+        """Apply the pod and both Services at a site."""
+        items: list[Json] = [
+            {"apiVersion": "v1", "kind": "Namespace",
+             "metadata": {"name": APPS, "labels": {"istio-injection": "enabled"}}},
+            *({"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"echo-{end}", "namespace": APPS},
+               "spec": {"selector": {"app": f"echo-{end}"}, "ports": [{"name": "http", "port": 5000}]}}
+              for end in self._ends),
+            self._deployment(site),
+        ]  # fmt: skip
+        self._lab.kubectl(site, "apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(items))
 
-    # -- tools ---------------------------------------------------------------------------------------------------------
+    def take(self, site: str) -> None:
+        """Take a site's part away."""
+        self._lab.kubectl(site, "delete", "namespace", APPS, "--ignore-not-found")
 
-    def _listed(self, kinds: str, selector: str) -> list[Json]:
-        items: list[Json] = json.loads(self._kubectl("get", kinds, "-n", "istio-system", "-l", selector, "-o", "json"))[
-            "items"
-        ]
-        return items
+    def answered(self) -> None:
+        """Wait until both have an answer of the other one."""
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(self._call, *ends) for ends in (self._ends, self._ends[::-1])]:
+                done.result()
 
-    def _write(self, name: str, text: str) -> None:
-        (self._directory / name).write_text(text, encoding="utf-8")
-
-    def _kubectl(self, *words: str, stdin: str | None = None) -> str:
-        return self._lab.kubectl(SITE, *words, stdin=stdin)
-
-    def _at_primary(self, *words: str, stdin: str | None = None) -> str:
-        return self._lab.kubectl(self._lab.primary, *words, stdin=stdin)
-
-    def _istioctl(self, *words: str) -> str:
-        return said([str(ROOT / ".venv/bin/istioctl"), *words])
-
-    @staticmethod
-    def _await(check: Callable[[], bool]) -> None:
+    def _call(self, caller: str, called: str) -> None:
+        ask = f"import urllib.request as u; print(u.urlopen('http://echo-{called}:5000/hello', timeout=2).status)"
+        command = ["exec", "-n", APPS, f"deployment/echo-{caller}", "-c", "echo", "--", "python3", "-c", ask]
         end = time.monotonic() + _PATIENCE
-        while not check():
-            if time.monotonic() > end:
-                raise RuntimeError("istiod hasn't done its part at the site")
-            time.sleep(0.2)
+        while True:
+            try:
+                self._lab.kubectl(caller, *command)
+            except CalledProcessError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def _deployment(self, site: str) -> Json:
+        name = f"echo-{site}"
+        container = {
+            "name": "echo", "image": self._image, "imagePullPolicy": "IfNotPresent",
+            "ports": [{"containerPort": 5000}],
+            "readinessProbe": {"httpGet": {"path": "/healthz", "port": 5000}, "periodSeconds": 1},
+        }  # fmt: skip
+        return {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": APPS},
+            "spec": {
+                "selector": {"matchLabels": {"app": name}},
+                "template": {"metadata": {"labels": {"app": name}},
+                             "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]}},
+            },
+        }  # fmt: skip
 
 
-def _bare(item: Json) -> Json:
-    """An object as somebody would write it: without what the API server and we have added."""
-    metadata = {
-        key: value for key, value in item["metadata"].items() if key in ("name", "namespace", "labels", "annotations")
-    }
-    for key in ("labels", "annotations"):
-        kept = {name: value for name, value in metadata.get(key, {}).items() if "edge.mesh/" not in name}
-        metadata[key] = {name: value for name, value in kept.items() if not name.startswith(("kubectl", "deployment"))}
-    spec = {
-        key: value
-        for key, value in item.get("spec", {}).items()
-        if key not in ("clusterIP", "clusterIPs", "finalizers")
-    }
-    if item["kind"] == "Service":
-        spec["ports"] = [{key: value for key, value in port.items() if key != "nodePort"} for port in spec["ports"]]
-    bare = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": metadata}
-    return bare | ({"spec": spec} if spec else {})
-
-
-def measure(joining: Joining, rounds: int) -> list[Sample]:
-    """Each joins a cluster that has nothing of Istio, and then runs again with nothing to do."""
+def measure(joining: Joining, expert: Expert, calls: Calls, rounds: int) -> list[Sample]:
+    """Each joins a cluster that has nothing of Istio, sees traffic both ways, and runs again with nothing to do."""
     joining.ours()  # makes the cluster, too
-    joining.prepare()
+    expert.prepare()
     joining.leave()
     samples = []
     for turn in range(rounds):
-        ways = [(OURS, joining.ours, joining.leave), (EXPERT, joining.expert, joining.undo)]
+        ways = [(OURS, joining.ours, joining.leave), (EXPERT, expert.join, expert.undo)]
         for name, work, undo in ways if turn % 2 == 0 else reversed(ways):
-            for row in (JOIN, NOTHING):
-                found = alternate(row, [Contender(name, work)], 1)
-                samples += [Sample(row, name, turn + 1, each.seconds) for each in found]
+            started = time.perf_counter()
+            work()
+            samples.append(Sample(JOIN, name, turn + 1, time.perf_counter() - started))
+            calls.bring(SITE)
+            calls.answered()
+            samples.append(Sample(ANSWERS, name, turn + 1, time.perf_counter() - started))
+            calls.take(SITE)
+            started = time.perf_counter()
+            work()
+            samples.append(Sample(NOTHING, name, turn + 1, time.perf_counter() - started))
             undo()
     return samples
 
@@ -220,14 +170,14 @@ def goals(summaries: Sequence[Summary]) -> list[str]:
     """Whether we take no longer than the expert."""
     median = {(each.row, each.contender): each.median for each in summaries}
     lines = []
-    for row in (JOIN, NOTHING):
+    for row in (JOIN, ANSWERS, NOTHING):
         ratio = median[row, EXPERT] / median[row, OURS]
         lines.append(f"* {row}: the expert takes **{ratio:.1f} times ours, {'met' if ratio >= 1 else 'missed'}**.")
     return lines
 
 
 def main(arguments: list[str]) -> int:
-    """Run, write the CSV and the table; returns 1 without a lab."""
+    """Run, write the CSV and the table; returns 1 without a lab or helm."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.join", description=__doc__)
     parser.add_argument("--inventory", type=Path, default=LAB, help="the lab's inventory")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each row")
@@ -235,11 +185,19 @@ def main(arguments: list[str]) -> int:
     if not (options.inventory / ".state/kubeconfig").is_dir():
         print("this benchmark joins a site to the running lab: make lab first", file=sys.stderr)
         return 1
+    why = missing()
+    if why:
+        print(f"there is no helm to compare with: {why}", file=sys.stderr)
+        return 1
     with ExitStack() as opened:
         directory = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="edge-mesh-bench-")))
-        joining = Joining(Lab(options.inventory), options.inventory.resolve(), directory)
+        lab = Lab(options.inventory)
+        joining = Joining(options.inventory.resolve(), directory)
         opened.callback(joining.remove)
-        samples = measure(joining, options.rounds)
+        calls = Calls(lab)
+        opened.callback(calls.take, lab.primary)
+        calls.bring(lab.primary)
+        samples = measure(joining, Expert(lab, SITE, directory), calls, options.rounds)
     summaries = summarise(samples)
     lines = [f"{machine()}.", "", *table(summaries, OURS), "", *goals(summaries)]
     write_csv(RESULTS, samples)
