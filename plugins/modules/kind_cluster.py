@@ -314,10 +314,14 @@ def _absent(kind: Kind, wanted: Wanted, check_mode: bool) -> Outcome:
         reasons.append("the kubeconfig was there")
         if not check_mode:
             wanted.kubeconfig.unlink()
-    if not check_mode:
-        for network in (*kind.links(wanted.mesh), wanted.network):
-            kind.delete_network(network, wanted.mesh)
-    return Outcome(bool(reasons), {"reasons": reasons, "exists": False})
+    networks = [] if check_mode else [*kind.links(wanted.mesh), wanted.network]
+    stay = [network for network in networks if not kind.delete_network(network, wanted.mesh)]
+    warnings = tuple(
+        f"the Docker network {network} stays, for containers of others are on it: {', '.join(names)}"
+        for network in stay
+        if (names := kind.strangers_on(network))
+    )
+    return Outcome(bool(reasons), {"reasons": reasons, "exists": False}, warnings=warnings)
 
 
 def handle(call: Call) -> Outcome:

@@ -104,6 +104,10 @@ class Machines:
         for name in names:
             self.sh(name, f"ip route replace {_subnet(network)} via {here}")
 
+    def unroute(self) -> None:
+        """Take the router away; the other network belongs to somebody else, who can't remove it while it is there."""
+        docker("rm", "--force", "--volumes", self.name("router"))
+
     def names(self) -> list[str]:
         """The machines that run, without the router."""
         label = f"label=edge.mesh/lab={self.prefix}"
@@ -230,6 +234,7 @@ def _left(machines: Machines, _words: list[str]) -> None:
 COMMANDS: dict[str, Callable[[Machines, list[str]], None]] = {
     "up": _up,
     "route": _route,
+    "unroute": lambda machines, _words: machines.unroute(),
     "remember": _remember,
     "wake": _wake,
     "state": lambda machines, _words: print(json.dumps(machines.state())),

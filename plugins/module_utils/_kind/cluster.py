@@ -27,6 +27,7 @@ __all__ = ["Kind", "Node", "Wanted"]
 
 MESH_LABEL = "edge.mesh/mesh"
 LINK_LABEL = "edge.mesh/link"
+_KIND_LABEL = "io.x-k8s.kind.cluster"
 _MARKER = "/kind/edge-mesh-complete"
 _NO_FILE = ("could not find the file", "no such container:path")
 _CREATE_SECONDS = 600
@@ -163,6 +164,13 @@ class Kind:
         if self._network_label(network) != mesh:
             return False
         return self._run([self._docker, "network", "rm", network], check=False).rc == 0
+
+    def strangers_on(self, network: str) -> list[str]:
+        """The containers on a network that are no nodes of KinD clusters: while they run, nobody can remove it."""
+        template = f'{{{{.Names}}}} {{{{.Label "{_KIND_LABEL}"}}}}'
+        command = ["ps", "--filter", f"network={network}", "--format", template]
+        lines = [line.split() for line in self._run([self._docker, *command]).stdout.splitlines()]
+        return sorted(line[0] for line in lines if len(line) == 1)
 
     def links(self, mesh: str) -> dict[str, str]:
         """The networks of the mesh that are WAN links: network -> link."""

@@ -139,6 +139,15 @@ def test_removal_takes_cluster_kubeconfig_and_network(tmp_path: Path) -> None:
     assert not kubeconfig.exists()
 
 
+def test_a_network_that_stays_for_others_containers_is_told(tmp_path: Path) -> None:
+    attached = "m-till-control-plane m-till\nrouter \n"
+    programs = Programs(network_rm=(1, "", "has active endpoints"), docker_ps=(0, attached, ""))
+    (warning,) = apply(tmp_path, programs, state="absent").warnings
+    assert warning == "the Docker network edge-mesh-m stays, for containers of others are on it: router"
+    programs.answers["docker ps"] = (0, "m-till-control-plane m-till\n", "")
+    assert apply(tmp_path, programs, state="absent").warnings == ()
+
+
 def test_a_network_of_another_mesh_is_refused(tmp_path: Path) -> None:
     programs = Programs(network_inspect=(0, "other\n", ""))
     wanted = Wanted("m-shop", "m", "edge-mesh-m", "node:1", "kind: Cluster", tmp_path / "shop.yaml")
