@@ -109,7 +109,12 @@ class Expert:
 
     def join(self) -> None:
         """Join, or see that nothing has to be done."""
-        metadata = {"name": SYSTEM, "labels": {"topology.istio.io/network": f"net-{self._site}"}}
+        metadata = {
+            "name": SYSTEM,
+            "labels": {"topology.istio.io/network": f"net-{self._site}"},
+            # without it no istiod of another cluster cares for the site
+            "annotations": {"topology.istio.io/controlPlaneClusters": self._lab.primary},
+        }
         self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         self._together(
             self._register,
