@@ -91,6 +91,14 @@ options:
     description: Take over objects that are there already without being ours; otherwise they are an error.
     type: bool
     default: false
+  keep_items:
+    description:
+      - Lists of text, such as V(spec.loadBalancerSourceRanges), to which others add, too. What is in them already
+        stays, and the objects' own items are added, sorted. Who writes at the same time loses nothing.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.1.0
   force_conflicts:
     description: Take over fields that another manager holds, whoever it is.
     type: bool
@@ -244,6 +252,7 @@ ARGUMENTS: Mapping[str, Any] = {
     "prune": {"type": "bool", "default": False},
     "prune_kinds": {"type": "list", "elements": "str", "default": []},
     "adopt": {"type": "bool", "default": False},
+    "keep_items": {"type": "list", "elements": "str", "default": []},
     "force_conflicts": {"type": "bool", "default": False},
     "respect_managers": {"type": "list", "elements": "str", "default": list(RESPECTED)},
     "subresource": {"type": "str", "choices": ["status"]},
@@ -267,6 +276,7 @@ def handle(call: Call) -> Outcome:
             adopt=params["adopt"],
             force_conflicts=params["force_conflicts"],
             respected=tuple(params["respect_managers"]),
+            keep_items=tuple(params["keep_items"]),
         ),
         present=params["state"] == "present",
         prune=params["prune"],

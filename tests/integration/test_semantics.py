@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,35 @@ def test_another_tools_field_is_a_conflict_that_names_it(site: Site) -> None:
     live = site.get(f"{site.path}/configmaps/c")
     assert live is not None
     assert live["data"]["a"] == "1"
+
+
+def test_runs_that_add_to_one_list_at_the_same_time_lose_nothing(site: Site) -> None:
+    def service(*sources: str) -> Answer:
+        spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "loadBalancerSourceRanges": list(sources)}
+        return site.object("Service", "s", spec=spec)
+
+    def let_in(source: str, *, check: bool = False) -> str:
+        answer = site.manifests(service(source), keep_items=["spec.loadBalancerSourceRanges"], check=check)
+        (action,) = actions(answer)
+        return action
+
+    def live() -> list[str]:
+        item = site.get(f"{site.path}/services/s")
+        assert item is not None
+        return list(item["spec"]["loadBalancerSourceRanges"])
+
+    first, sources = "192.0.2.1/32", [f"198.51.100.{number}/32" for number in range(1, 7)]
+    site.manifests(site.namespace, service(first))
+    assert let_in(sources[0], check=True) == "configured"
+    assert live() == [first]
+    with ThreadPoolExecutor(len(sources)) as pool:
+        assert set(pool.map(let_in, sources)) == {"configured"}
+    assert live() == [first, *sources]
+    assert [let_in(source, check=check) for source in sources[:1] for check in (True, False)] == ["unchanged"] * 2
+    assert actions(site.manifests(service(first, *sources))) == ["unchanged"]
+    assert "it isn't a list of text" in refused(site.manifests(service(first), keep_items=["spec.ports"]))
+    assert actions(site.manifests(service(first))) == ["configured"]
+    assert live() == [first]
 
 
 def test_an_autoscalers_replicas_are_left_alone(site: Site) -> None:

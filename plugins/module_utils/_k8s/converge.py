@@ -43,6 +43,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import (
     plan_present,
     plan_status,
 )  # fmt: skip
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.shared_lists import joined
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.wait import Clock
 
 __all__ = ["Report", "Request", "converge"]
@@ -135,7 +136,7 @@ class _Run:
             if self._request.subresource:
                 step = plan_status(target.desired, there, rules, check_mode=self._request.check_mode)
             else:
-                step = plan_present(target.desired, there, rules)
+                step = plan_present(joined(target.desired, there, rules.keep_items), there, rules)
             if isinstance(step, Refuse):
                 refused.append(f"{target.ref}: {step.why}")
                 hint = hint or step.hint
@@ -218,7 +219,7 @@ class _Run:
         if request.check_mode and unasked:
             return execute.predicted(target.ref, "configured", step.body, f"predicted: {unasked}")
         return self._insist(
-            lambda: execute.apply(
+            lambda: execute.apply_to_newest(
                 self._client, target, step, there, request.rules, subresource=request.subresource,
                 dry_run=request.check_mode,
             ),

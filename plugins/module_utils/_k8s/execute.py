@@ -17,9 +17,13 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Re
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import Cause
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Target
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Rules
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Rules, plan_present
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.shared_lists import joined
 
-__all__ = ["Item", "apply", "conflicts", "create", "delete", "kept", "predicted", "release"]
+__all__ = ["Item", "apply", "apply_to_newest", "conflicts", "create", "delete", "kept", "predicted", "release"]
+
+# How often an object with a shared list is written again when somebody else wrote in between.
+_TRIES = 8
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,31 @@ def apply(
     before, after = diffs.changes(one, other)
     changed = tuple(f"{path} changed" for path in diffs.paths(one, other))
     return Item(target.ref, action, changed or step.reasons, before, after, uid)
+
+
+def apply_to_newest(
+    client: Client,
+    target: Target,
+    step: Apply,
+    live: Mapping[str, Any],
+    rules: Rules,
+    *,
+    subresource: str,
+    dry_run: bool,
+) -> Item:
+    """Apply; where items of lists are kept and somebody wrote meanwhile, plan anew with what is there, a few times."""
+    for more in reversed(range(_TRIES if rules.keep_items else 1)):
+        try:
+            return apply(client, target, step, live, rules, subresource=subresource, dry_run=dry_run)
+        except ApiError as error:
+            newer = client.get(target.path) if more and error.status == 409 and not error.causes else None
+            if newer is None:
+                raise
+        again = plan_present(joined(target.desired, newer, rules.keep_items), newer, rules)
+        if not isinstance(again, Apply):
+            return kept(target.ref, newer)
+        step, live = again, newer
+    raise AssertionError("the last try returns or raises")
 
 
 def _apply(

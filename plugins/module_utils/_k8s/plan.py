@@ -31,6 +31,7 @@ class Rules:
     adopt: bool = False
     force_conflicts: bool = False
     respected: tuple[str, ...] = ownership.RESPECTED
+    keep_items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
