@@ -21,7 +21,7 @@ description:
     networks, a certificate for the site's identity, and sidecar injection by a dry run.
   - All sites are asked at the same time, each with one deadline, so ten sites that don't answer cost one deadline.
   - Never reports a change and never fails because the mesh is sick. It fails for input that can't be used, such as an
-    expression that can't be read or the primary's kubeconfig.
+    expression that can't be read. Where the primary's kubeconfig can't be used, what istiod would say is C(unknown).
 requirements:
   - grpcio >= 1.60
   - xds-protos >= 1.60

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -107,15 +107,14 @@ def examine(
     """The module's return values: ``healthy``, ``checks``, ``clusters``, ``proxies``, ``replicas``, ``gateways``,
     ``expectations``, ``requests``.
 
-    Raises MeshError only for what the caller got wrong: a missing library, an unusable kubeconfig of the primary, an
-    address that is none.
+    Raises MeshError only for what the caller got wrong: a missing library, an address that is none.
     """
     transport.require()
     for address in [request.primary_address, *(site.istiod_address for site, _access in request.sites)]:
         if address:
             reach.split_address(address)
     apis = _Apis(connect)
-    primary = apis.open(request.primary, None, request.timeout)
+    primary = _primary(request, apis)
     snapshots: list[Snapshot] = []
     walks = [_walk(site, access, request, apis, primary) for site, access in request.sites]
     watch = timed()
@@ -133,11 +132,41 @@ def examine(
     return _result(request, snapshot, records, apis.close())
 
 
+def _primary(request: Request, apis: _Apis) -> istiod.PrimaryApi:
+    """The primary's API. One whose kubeconfig is missing or damaged answers nothing, as if it were cut off."""
+    try:
+        return apis.open(request.primary, None, request.timeout)
+    except MeshError as error:
+        return _Shut(error)
+
+
+class _Shut:
+    """An API that can't be opened: whatever is asked of it, the answer is why."""
+
+    def __init__(self, error: MeshError) -> None:
+        self._error = error
+
+    def get(self, path: str, **query: Any) -> dict[str, Any] | None:
+        raise self._error
+
+    def list(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        raise self._error
+
+    def create(self, path: str, body: Mapping[str, Any], **query: Any) -> dict[str, Any]:
+        raise self._error
+
+    def logs(self, namespace: str, pod: str, container: str, *, tail: int) -> str:
+        raise self._error
+
+    def portforward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        raise self._error
+
+
 def _wall(request: Request) -> float:
     return request.timeout + _GRACE
 
 
-def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: Api) -> Walk:
+def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: istiod.PrimaryApi) -> Walk:
     def forward() -> AbstractContextManager[tuple[str, int]]:
         pods = istiod.ready_pods(primary, request.mesh)
         if not pods:
@@ -157,7 +186,7 @@ def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: Ap
 class _Witness:
     """Who is asked why istiod refuses a site's token; nothing is changed."""
 
-    def __init__(self, site: Site, access: Access, request: Request, primary: Api) -> None:
+    def __init__(self, site: Site, access: Access, request: Request, primary: istiod.PrimaryApi) -> None:
         self._site = site
         self._access = access
         self._mesh = request.mesh
@@ -182,7 +211,7 @@ class _Witness:
 
 
 def _ask_istiod(
-    request: Request, primary: Api, publish: Callable[[Snapshot], None], sleep: Callable[[float], None]
+    request: Request, primary: istiod.PrimaryApi, publish: Callable[[Snapshot], None], sleep: Callable[[float], None]
 ) -> None:
     def settled(snapshot: Snapshot) -> bool:
         own = [site for site, _access in request.sites]

@@ -285,13 +285,23 @@ def test_an_expectation_that_isnt_met_makes_the_mesh_unhealthy(world: World) -> 
     assert result["healthy"] is False
 
 
-def test_an_unusable_kubeconfig_of_the_primary_is_an_error_and_of_a_site_is_not(world: World) -> None:
+def test_an_unusable_kubeconfig_is_unknown_and_says_why(world: World) -> None:
     world.start()
     del world.apis["edge"]
     assert bad(world.examine())["edge", "join.token"] == "unknown"
-    world.apis.clear()
-    with pytest.raises(MeshError, match="kubeconfig"):
-        world.examine()
+
+
+def test_a_primary_whose_kubeconfig_cant_be_used_leaves_its_sites_unknown_and_stops_nobody(world: World) -> None:
+    world.start()
+    del world.apis["hub"]
+    result = world.examine()
+    assert result["healthy"] is False
+    found = {(item["site"], item["id"]): item for item in result["checks"]}
+    for site in ("hub", "edge"):
+        synced = found[site, "istiod.cluster-synced"]
+        assert synced["verdict"] == "unknown"
+        assert "the kubeconfig can't be used" in str(synced["evidence"]), synced
+    assert found["hub", "join.token"]["verdict"] == "unknown"
 
 
 def test_an_address_that_is_none_is_an_error(world: World) -> None:
