@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -13,6 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.kubeconfigs import bad_kubeconfigs
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.limits import cut_sites
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, read
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import resume
 
@@ -36,19 +38,25 @@ class ActionModule(ActionBase):
             hostvars=variables["hostvars"],
             directory=None if directory is None else str(directory),
         )
+        playing = variables.get("ansible_play_hosts_all", [])
         model, problems = read(inventory)
         if params["kubeconfigs"]:
-            problems += bad_kubeconfigs(model, variables.get("ansible_play_hosts_all", []))
+            problems += bad_kubeconfigs(model, playing)
         if problems:
             listed = "\n".join(f"  - {problem}" for problem in problems)
             raise AnsibleActionFail(f"the inventory can't be used; nothing was touched:\n{listed}")
-        model["chosen"] = _chosen(model, resumes=params["resume"])
+        if cut := cut_sites(model, playing):
+            raise AnsibleActionFail(f"nothing was touched: {'; '.join(map(str, cut))}")
+        model["chosen"] = _chosen(model, playing, resumes=params["resume"])
         result.update(model, changed=False)
         return result
 
 
-def _chosen(model: dict[str, Any], *, resumes: bool) -> list[str]:
-    """The names of the sites to work on; raises AnsibleActionFail if only those left are wanted and aren't known."""
+def _chosen(model: dict[str, Any], playing: Collection[str], *, resumes: bool) -> list[str]:
+    """The names of the sites to work on; raises AnsibleActionFail if only those left are wanted and aren't known.
+
+    What was left outside the run's limit isn't chosen, so that a run which does nothing can say so.
+    """
     mesh = model["mesh"]
     if mesh["only"] is None or not resumes:
         return list(model["sites"])
@@ -56,4 +64,4 @@ def _chosen(model: dict[str, Any], *, resumes: bool) -> list[str]:
         left = resume.left(mesh["state_dir"], mesh["id"])
     except MeshError as error:
         raise AnsibleActionFail(error.message)
-    return [name for name in model["sites"] if name in left]
+    return [name for name, site in model["sites"].items() if name in left and site["host"] in playing]

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, is_healthy, record, timed
@@ -132,46 +133,30 @@ def examine(
     return _result(request, snapshot, records, apis.close())
 
 
-def _primary(request: Request, apis: _Apis) -> istiod.PrimaryApi:
-    """The primary's API. One whose kubeconfig is missing or damaged answers nothing, as if it were cut off."""
+def _primary(request: Request, apis: _Apis) -> Callable[[], istiod.PrimaryApi]:
+    """Gives the primary's API. One whose kubeconfig is missing or damaged raises why, as if it were cut off."""
     try:
-        return apis.open(request.primary, None, request.timeout)
+        api = apis.open(request.primary, None, request.timeout)
     except MeshError as error:
-        return _Shut(error)
+        return partial(_refuse, error)
+    return lambda: api
 
 
-class _Shut:
-    """An API that can't be opened: whatever is asked of it, the answer is why."""
-
-    def __init__(self, error: MeshError) -> None:
-        self._error = error
-
-    def get(self, path: str, **query: Any) -> dict[str, Any] | None:
-        raise self._error
-
-    def list(self, path: str, **query: Any) -> list[dict[str, Any]]:
-        raise self._error
-
-    def create(self, path: str, body: Mapping[str, Any], **query: Any) -> dict[str, Any]:
-        raise self._error
-
-    def logs(self, namespace: str, pod: str, container: str, *, tail: int) -> str:
-        raise self._error
-
-    def portforward(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
-        raise self._error
+def _refuse(error: MeshError) -> istiod.PrimaryApi:
+    raise error
 
 
 def _wall(request: Request) -> float:
     return request.timeout + _GRACE
 
 
-def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: istiod.PrimaryApi) -> Walk:
+def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: Callable[[], istiod.PrimaryApi]) -> Walk:
     def forward() -> AbstractContextManager[tuple[str, int]]:
-        pods = istiod.ready_pods(primary, request.mesh)
+        api = primary()
+        pods = istiod.ready_pods(api, request.mesh)
         if not pods:
             raise MeshError("istiod can't be asked", site=site.cluster, why="the primary has no ready pod of it")
-        return primary.portforward(request.mesh.namespace, pods[0], reach.XDS_PORT)
+        return api.portforward(request.mesh.namespace, pods[0], reach.XDS_PORT)
 
     return Walk(
         site,
@@ -186,14 +171,14 @@ def _walk(site: Site, access: Access, request: Request, apis: _Apis, primary: is
 class _Witness:
     """Who is asked why istiod refuses a site's token; nothing is changed."""
 
-    def __init__(self, site: Site, access: Access, request: Request, primary: istiod.PrimaryApi) -> None:
+    def __init__(self, site: Site, access: Access, request: Request, primary: Callable[[], istiod.PrimaryApi]) -> None:
         self._site = site
         self._access = access
         self._mesh = request.mesh
         self._primary = primary
 
     def secrets(self) -> list[dict[str, Any]]:
-        return self._primary.list(
+        return self._primary().list(
             f"/api/v1/namespaces/{self._mesh.namespace}/secrets",
             labelSelector=f"{remote_secret.MULTICLUSTER_LABEL}=true",
         )
@@ -205,13 +190,17 @@ class _Witness:
         return Client(endpoint, site=self._site.cluster, timeout=seconds, deadline=time.monotonic() + seconds)
 
     def log(self) -> Iterable[str]:
-        pods = istiod.ready_pods(self._primary, self._mesh)
-        texts = [self._primary.logs(self._mesh.namespace, pod, "discovery", tail=_LOG_LINES) for pod in pods]
+        api = self._primary()
+        pods = istiod.ready_pods(api, self._mesh)
+        texts = [api.logs(self._mesh.namespace, pod, "discovery", tail=_LOG_LINES) for pod in pods]
         return [line for text in texts for line in text.splitlines()]
 
 
 def _ask_istiod(
-    request: Request, primary: istiod.PrimaryApi, publish: Callable[[Snapshot], None], sleep: Callable[[float], None]
+    request: Request,
+    primary: Callable[[], istiod.PrimaryApi],
+    publish: Callable[[Snapshot], None],
+    sleep: Callable[[float], None],
 ) -> None:
     def settled(snapshot: Snapshot) -> bool:
         own = [site for site, _access in request.sites]
@@ -220,7 +209,7 @@ def _ask_istiod(
         return all(finding.verdict == "ok" for finding in findings)
 
     istiod.watch(
-        lambda: primary,
+        primary,
         request.mesh,
         Deadline(request.timeout),
         address=request.primary_address,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 
-__all__ = ["left", "left_before"]
+__all__ = ["is_report", "left", "left_before"]
 
 _HINT = "run site.yml without edge_mesh_only"
 
@@ -27,9 +27,18 @@ def left(state_dir: str, mesh: str) -> list[str]:
         raise MeshError(why, why=f"no run has written {path} yet", hint=_HINT) from error
     except (OSError, ValueError) as error:
         raise MeshError(why, why=f"{path} can't be read ({error})", hint=_HINT) from error
-    if not isinstance(document, dict) or document.get("mesh") != mesh:
+    if not is_report(document, mesh):
         raise MeshError(why, why=f"{path} is no report of a run of mesh {mesh}", hint=_HINT)
     return _names(document)
+
+
+def is_report(document: Any, mesh: str) -> bool:
+    """Whether this is what a run of the mesh writes: a file that was cut off or edited by hand may be anything."""
+    if not isinstance(document, dict) or document.get("mesh") != mesh:
+        return False
+    rows, names = document.get("results"), document.get("left", [])
+    whole = isinstance(rows, list) and all(isinstance(row, dict) and {"site", "result"} <= row.keys() for row in rows)
+    return whole and isinstance(names, list) and all(isinstance(name, str) for name in names)
 
 
 def left_before(state_dir: str, mesh: str) -> list[str]:
@@ -42,7 +51,6 @@ def left_before(state_dir: str, mesh: str) -> list[str]:
 
 def _names(document: dict[str, Any]) -> list[str]:
     """``left``; of a report that was written before there was one, the sites that weren't done."""
-    if isinstance(document.get("left"), list):
-        return [str(name) for name in document["left"]]
-    rows = document.get("results") or []
-    return [str(row["site"]) for row in rows if isinstance(row, dict) and row.get("result") not in ("done", "skipped")]
+    if "left" in document:
+        return list(document["left"])
+    return [str(row["site"]) for row in document["results"] if row["result"] not in ("done", "skipped")]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.plugin_utils.report import records, steps
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import records, resume, steps
 
 __all__ = ["file_name", "merged", "read"]
 
@@ -41,7 +41,7 @@ def read(directory: Path, parts: Iterable[str], mesh: str) -> dict[str, Json]:
             raise MeshError(_WHAT, why=why, hint=f"did the worker with edge_mesh_slice={part} run?") from error
         except (OSError, ValueError) as error:
             raise MeshError(_WHAT, why=f"{path}: {error}") from error
-        if not isinstance(document, dict) or document.get("mesh") != mesh:
+        if not resume.is_report(document, mesh):
             raise MeshError(_WHAT, why=f"{path} is no report of a run of mesh {mesh}")
         found[part] = document
     return found

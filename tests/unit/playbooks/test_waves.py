@@ -256,6 +256,27 @@ def test_the_next_run_takes_up_what_was_left_and_no_more(tmp_path: Path) -> None
     assert "the runs before left no site undone" in nothing.output
 
 
+def test_a_run_whose_limit_holds_nothing_that_was_left_says_so(tmp_path: Path) -> None:
+    rolled_out(tmp_path, failed="s6")
+    ran = rolled_out(tmp_path, "-e", "edge_mesh_only=failed", "--limit", "site_p")
+    assert ran.rc == 0, ran.output
+    assert "the runs before left no site undone that this one may work on" in ran.output
+
+
+def test_a_limit_to_a_machine_that_does_not_stand_for_its_site_is_refused(tmp_path: Path) -> None:
+    machines = inventory(tmp_path)
+    machines["all"]["children"]["mesh_edge"]["children"]["site_s1"] = {
+        "hosts": {"s1-box": {}, "s1-agent": {}}, "vars": {"edge_mesh_kubeconfig": "s1"},
+    }  # fmt: skip
+    book = [{"hosts": "mesh_primary:mesh_edge", "gather_facts": False, "tasks": [
+        {"ansible.builtin.import_tasks": str(TASKS / "inventory.yml")},
+    ]}]  # fmt: skip
+    assert run(tmp_path, book, machines, "--limit", "s1-box").rc == 0
+    ran = run(tmp_path, book, machines, "--limit", "s1-agent")
+    assert ran.rc == 2  # and not 0 with no site looked at
+    assert "use --limit site_s1" in ran.output
+
+
 def test_resuming_where_no_run_was_is_refused(tmp_path: Path) -> None:
     ran = rolled_out(tmp_path, "-e", "edge_mesh_only=failed")
     assert ran.rc == 2

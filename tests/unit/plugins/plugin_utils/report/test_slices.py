@@ -68,6 +68,8 @@ def test_reports_are_read_by_slice(tmp_path: Path) -> None:
         (["1"], "{", "run-1.json"),
         (["1"], "[]", "no report of a run of mesh mesh1"),
         (["1"], json.dumps(document(mesh="other")), "no report of a run of mesh mesh1"),
+        (["1"], '{"mesh": "mesh1"}', "no report of a run of mesh mesh1"),
+        (["1"], '{"mesh": "mesh1", "results": [{"result": "done"}]}', "no report of a run of mesh mesh1"),
         ([], None, "no slice is named"),
     ],
 )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +137,6 @@ def test_a_report_that_says_nothing_is_refused_with_what_to_do(tmp_path: Path, t
         resume.left(str(tmp_path), "m")
     assert "without edge_mesh_only" in caught.value.message
     assert resume.left_before(str(tmp_path), "m") == []
-
-
-def test_what_was_left_is_read_from_new_and_old_reports(tmp_path: Path) -> None:
-    write(tmp_path, json.dumps({"mesh": "m", "left": ["b"]}))
-    assert resume.left(str(tmp_path), "m") == ["b"]
-    write(
-        tmp_path, json.dumps({"mesh": "m", "results": [{"site": "a", "result": "done"}, {"site": "b", "result": "x"}]})
-    )
-    assert resume.left(str(tmp_path), "m") == ["b"]
 
 
 def test_a_cluster_that_only_joined_a_wan_link_was_changed() -> None:
