@@ -74,6 +74,10 @@ remote_secrets:
       type: str
       sample: "system:serviceaccount:istio-system:istio-reader-edge-mesh"
     token_digest: {description: Digest of the token., type: str, sample: "sha256:8d969eef6eca"}
+    issued_at:
+      description: When the token was given; null if it doesn't say so.
+      type: str
+      sample: "2025-11-21T12:00:00Z"
     expires_at:
       description: End of the token; null if it has none or it can't be known.
       type: str

@@ -45,6 +45,7 @@ def _entry(secret: Json, cluster: str) -> dict[str, Any]:
         "credential": judged.kind,
         "reader": claims.subject if claims else None,
         "token_digest": tokens.digest(access.token) if access.token else None,
+        "issued_at": tokens.rfc3339(claims.issued) if claims else None,
         "expires_at": tokens.rfc3339(claims.expires) if claims else None,
         "accepted": judged.refused is None,
         "refused": judged.refused,

@@ -165,14 +165,14 @@ def plan(wanted: Wanted, live: Live | None, *, now: float, accepted: bool | None
     return Issue(tuple(reasons)) if reasons else Keep(live.faults)
 
 
-def renewal_window(wanted: Wanted, lifetime: float) -> float:
-    """How many seconds before its end a token of ``lifetime`` seconds is renewed.
+def renewal_window(renew_before: float | None, lifetime: float) -> float:
+    """How many seconds before its end a token of ``lifetime`` seconds is renewed; a third of that for None.
 
     A server may give less than was wished: the window stays below two thirds of that, or every run would renew.
     """
-    if wanted.renew_before is None:
+    if renew_before is None:
         return lifetime / 3
-    return min(wanted.renew_before, lifetime * 2 / 3)
+    return min(renew_before, lifetime * 2 / 3)
 
 
 def _access_reasons(wanted: Wanted, live: Access) -> list[str]:
@@ -211,7 +211,7 @@ def _token_reasons(wanted: Wanted, live: Live, now: float) -> list[str]:
 def _expiry_reasons(wanted: Wanted, claims: tokens.Claims, expires: float, now: float) -> list[str]:
     left = expires - now
     lifetime = expires - claims.issued if claims.issued is not None else wanted.ttl
-    window = renewal_window(wanted, lifetime)
+    window = renewal_window(wanted.renew_before, lifetime)
     if left <= 0:
         return [f"the token expired {tokens.span(-left)} ago"]
     if left <= window:

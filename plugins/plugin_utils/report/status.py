@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._pki.durations import parse_duration
+from ansible_collections.edge.mesh.plugins.module_utils._istio.remote_secret import renewal_window
+from ansible_collections.edge.mesh.plugins.module_utils._istio.tokens import seconds_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import in_order, seen
 
 __all__ = ["moment", "rows", "short", "written"]
@@ -86,7 +87,7 @@ def _row(
         "token": _first([secret.get("expires_at") for secret in secrets]),
         "credential": facts.get("credential_expires_at"),
     }
-    status, reason = _judged(site, records, authority, ends, now)
+    status, reason = _judged(site, records, secrets, authority, ends, now)
     return {
         "site": site["name"],
         "role": site["role"],
@@ -101,7 +102,7 @@ def _row(
 
 
 def _judged(
-    site: Json, records: Sequence[Json], authority: Json, ends: Json, now: datetime
+    site: Json, records: Sequence[Json], secrets: Sequence[Json], authority: Json, ends: Json, now: datetime
 ) -> tuple[str, str]:  # fmt: skip
     facts = site["facts"]
     if not facts["known"]:
@@ -113,21 +114,22 @@ def _judged(
             return verdict, f"{bad[0]['id']}: {seen(bad[0])}{more}"
     if not records:
         return "unknown", "nothing was checked"
-    due = _due(site, authority, ends, now)
+    due = _due(site, secrets, authority, ends, now)
     warned = [f"{record['id']}: {seen(record)}" for record in records if record["verdict"] == "warning"]
     if due or warned:
         return "warning", "; ".join([*due, *warned])
     return "healthy", ""
 
 
-def _due(site: Json, authority: Json, ends: Json, now: datetime) -> list[str]:
+def _due(site: Json, secrets: Sequence[Json], authority: Json, ends: Json, now: datetime) -> list[str]:
     """What is to be renewed now, and what has passed."""
     found = []
     for each in _chain(authority):
         if each.get("not_after") and each.get("not_before"):
             third = (moment(each["not_after"]) - moment(each["not_before"])) / 3
             found += _late("the primary's certificate", each["not_after"], third, now)
-    found += _late("its token", ends["token"], _window(site), now)
+    tokens = [late for each in secrets for late in _late("its token", each.get("expires_at"), _window(site, each), now)]
+    found += dict.fromkeys(tokens)
     found += _late("the kubeconfig's client certificate", ends["credential"], _CLIENT_CERTIFICATE, now)
     return found
 
@@ -139,14 +141,17 @@ def _late(what: str, end: str | None, window: timedelta, now: datetime) -> list[
     return [f"{what} {verb} on {end[:10]}: {_MAINTAIN}"]
 
 
-def _window(site: Json) -> timedelta:
-    """When a token's renewal is due, before its end; a third of the lifetime unless the inventory says otherwise."""
+def _window(site: Json, secret: Json) -> timedelta:
+    """How long before its end a token is renewed: by the same words and the same rule as `remote_secret` has."""
+    issued, end, early = secret.get("issued_at"), secret.get("expires_at"), site.get("token_renew_before")
     try:
-        if site.get("token_renew_before"):
-            return parse_duration(site["token_renew_before"], "edge_mesh_token_renew_before")
-        return parse_duration(site["token_ttl"], "edge_mesh_token_ttl") / 3
+        lifetime = seconds_of(site["token_ttl"], "edge_mesh_token_ttl")
+        if issued and end:
+            lifetime = (moment(end) - moment(issued)).total_seconds()
+        before = seconds_of(early, "edge_mesh_token_renew_before") if early else None
     except MeshError:
         return timedelta(0)
+    return timedelta(seconds=renewal_window(before, lifetime))
 
 
 def _chain(authority: Json) -> list[Json]:

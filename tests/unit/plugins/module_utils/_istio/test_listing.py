@@ -43,6 +43,7 @@ def test_our_own_is_told_with_reader_and_end():
         "server": "https://192.0.2.1:6443",
         "credential": "token",
         "reader": "system:serviceaccount:a:b",
+        "issued_at": None,
         "expires_at": "2027-01-15T08:00:00Z",
         "accepted": True,
         "refused": None,

@@ -26,15 +26,17 @@ SECRET = {"cluster": "shop", "primary": "centre", "expires_at": "2027-02-20T12:0
 
 def row(
     *, records: list[dict[str, Any]] | None = None, secret: dict[str, Any] | None = None,
-    authority: dict[str, Any] | None = None, proxies: tuple[dict[str, str], ...] = (), **facts: Any,
+    authority: dict[str, Any] | None = None, proxies: tuple[dict[str, str], ...] = (),
+    site: dict[str, Any] | None = None, **facts: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    site = {
+    told = {
         "name": "shop", "role": "edge", "primary": "centre", "token_ttl": "90d", "token_renew_before": "",
         "facts": {"known": True, "joined_at": "2026-11-20T12:00:00Z", "kubernetes_version": "v1.36.3", **facts},
+        **(site or {}),
     }  # fmt: skip
     found = [made("gateway.ready", "shop", gateways=GATEWAYS)] if records is None else records
     secrets = [{**SECRET, **(secret or {})}]
-    return status.rows([site], found, proxies, secrets, {"centre": authority or AUTHORITY}, NOW)[0]
+    return status.rows([told], found, proxies, secrets, {"centre": authority or AUTHORITY}, NOW)[0]
 
 
 def test_a_site_that_is_well_has_no_reason() -> None:
@@ -84,6 +86,26 @@ def test_what_is_due_is_a_warning(change: dict[str, Any], words: str) -> None:
 def test_a_warning_of_a_check_is_one_of_the_site() -> None:
     found = row(records=[made("join.tls", "shop", "warning", seen="20 days left")])
     assert (found["status"], found["reason"]) == ("warning", "join.tls: 20 days left")
+
+
+@pytest.mark.parametrize(
+    ("ttl", "early", "issued", "end", "due"),
+    [
+        ("90d", "", None, "2026-12-24T12:00:00Z", True),
+        ("90d", "", None, "2026-12-26T12:00:00Z", False),
+        ("7776000", "", None, "2026-12-24T12:00:00Z", True),  # a bare number is seconds, as for remote_secret
+        ("90d", "3600", None, "2026-11-25T14:00:00Z", False),
+        ("90d", "30m", None, "2026-11-25T12:20:00Z", True),
+        # A server that gives a day only: its tokens aren't due from the start.
+        ("90d", "", "2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z", False),
+        ("90d", "30d", "2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z", False),
+        ("90d", "", "2026-11-24T18:00:00Z", "2026-11-25T18:00:00Z", True),
+    ],
+)
+def test_a_token_is_due_when_maintain_renews_it(ttl: str, early: str, issued: str | None, end: str, due: bool) -> None:
+    secret = {"issued_at": issued, "expires_at": end}
+    found = row(secret=secret, site={"token_ttl": ttl, "token_renew_before": early})
+    assert (found["status"] == "warning") is due, found["reason"]
 
 
 @pytest.mark.parametrize(
