@@ -81,6 +81,7 @@ ARGUMENTS = {
     "authorities": {"type": "dict", "default": {}},
     "finished": {"type": "bool", "default": True},
 }
+_UNWRITTEN = "make room there, or set edge_mesh_state_dir to a directory that can be written"
 _NARROWEST, _WIDEST, _WIDTH_OF_A_LOG = 80, 140, 110
 
 display = Display()
@@ -110,7 +111,7 @@ class ActionModule(ActionBase):
         except MeshError as error:
             raise AnsibleActionFail(error.message)
         except OSError as error:
-            raise AnsibleActionFail(f"the report can't be written: {error.strerror}: {error.filename}")
+            raise AnsibleActionFail(f"the report {error.filename} can't be written: {error.strerror} ({_UNWRITTEN})")
         result.update(changed=False, **done)
         return result
 
@@ -166,10 +167,18 @@ def _told(
     params: Mapping[str, Any], document: Mapping[str, Any], summary: str, unhealthy: list[str], *,
     xml: str | None = None, shows: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the report, show it if it ``shows``, and say so; raises OSError."""
-    paths = _write(params, {"json": _json(document), **({"xml": xml} if xml is not None else {})})
-    if shows:
-        _show(document)
+    """Write the report, show it if it ``shows``, and say so; raises OSError.
+
+    One that can't be written is shown all the same, by whatever callback is in use: those read the file.
+    """
+    try:
+        paths = _write(params, {"json": _json(document), **({"xml": xml} if xml is not None else {})})
+    except OSError:
+        if shows:
+            _display(document)
+        raise
+    if shows and not _left_to_a_callback():
+        _display(document)
     return {
         "healthy": document["healthy"],
         "summary": summary,
@@ -192,9 +201,11 @@ def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _show(document: Mapping[str, Any]) -> None:
-    if shown.CALLBACK in constants.CALLBACKS_ENABLED or shown.FLEET == constants.DEFAULT_STDOUT_CALLBACK:
-        return
+def _left_to_a_callback() -> bool:
+    return shown.CALLBACK in constants.CALLBACKS_ENABLED or bool(shown.FLEET == constants.DEFAULT_STDOUT_CALLBACK)
+
+
+def _display(document: Mapping[str, Any]) -> None:
     for line in table.whole(document, _width()):
         display.display(line.text, color=line.colour)
 

@@ -44,7 +44,17 @@ def is_private(path: Path) -> bool:
 
 
 def write_text(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace the file by a rename after fsync, so that a reader sees the old text or the new one; raises OSError."""
+    """Replace the file by a rename after fsync, so that a reader sees the old text or the new one.
+
+    Raises OSError with the name of the file itself, also where a temporary one or (a full disk) none would be named.
+    """
+    try:
+        _replace(path, text, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
     ensure_directory(path.parent)
     _sweep(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

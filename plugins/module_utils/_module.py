@@ -68,13 +68,22 @@ def answer(module: Module, call: Call) -> tuple[dict[str, Any], tuple[str, ...]]
     except MeshError as error:
         told = {"site": error.site, "why": error.why, "hint": error.hint, "unanswered": error.unanswered}
         return {"failed": True, "msg": error.message, **told, **_UNSAID}, ()
+    except OSError as error:
+        if error.filename is None:
+            return _unexpected(error)
+        # A full disk or a directory that can't be written isn't a bug of ours.
+        return {"failed": True, "msg": f"{error.filename} can't be used: {error.strerror}", **_UNSAID}, ()
     except Exception as error:  # a bug of ours: the line names it, the traceback goes to `exception` only
-        why = f"unexpected {type(error).__name__}: {error}"
-        return {"failed": True, "msg": why, "exception": traceback.format_exc(), **_UNSAID}, ()
+        return _unexpected(error)
     values: dict[str, Any] = {"changed": outcome.changed, **outcome.result}
     if call.diff_mode and outcome.diff is not None:
         values["diff"] = outcome.diff
     return values, outcome.warnings
+
+
+def _unexpected(error: Exception) -> tuple[dict[str, Any], tuple[str, ...]]:
+    why = f"unexpected {type(error).__name__}: {error}"
+    return {"failed": True, "msg": why, "exception": traceback.format_exc(), **_UNSAID}, ()
 
 
 def run(module: Module) -> None:

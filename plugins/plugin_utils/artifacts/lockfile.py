@@ -22,6 +22,7 @@ __all__ = ["NAME", "LockFile"]
 
 NAME = "artifacts.lock"
 _SCHEMA = 1
+_UNWRITTEN = "make room there, or set edge_mesh_state_dir to a directory that can be written"
 
 
 class LockFile:
@@ -84,7 +85,11 @@ class LockFile:
         self._data = data
         self.changed = True
         if not self._dry:
-            write_text(self.path, json.dumps({"schema": _SCHEMA, **data}, indent=2, sort_keys=True) + "\n", 0o644)
+            text = json.dumps({"schema": _SCHEMA, **data}, indent=2, sort_keys=True) + "\n"
+            try:
+                write_text(self.path, text, 0o644)
+            except OSError as error:
+                raise MeshError(f"{self.path} can't be written", why=error.strerror, hint=_UNWRITTEN) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

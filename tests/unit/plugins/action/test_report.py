@@ -17,6 +17,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.edge.mesh.plugins.action import report
 from ansible_collections.edge.mesh.plugins.modules import report as documentation
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.shown import CALLBACK
 from tests.unit.plugins.modules.test_site_checks import assert_same
 from tests.unit.plugins.plugin_utils.report.test_records import made
 
@@ -105,7 +106,12 @@ def test_input_that_cant_be_used_is_an_error(tmp_path: Path, arguments: dict[str
         run(mesh="mesh1", state_dir=str(tmp_path), **arguments)
 
 
-def test_a_directory_that_cant_be_written_is_an_error_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("enabled", [[], [CALLBACK]])
+def test_what_cant_be_written_is_shown_all_the_same_and_is_an_error_in_one_line(
+    tmp_path: Path, shown: list[tuple[str, str | None]], monkeypatch: pytest.MonkeyPatch, enabled: list[str]
+) -> None:
+    monkeypatch.setattr(report.constants, "CALLBACKS_ENABLED", enabled)  # it would read the file
     (tmp_path / "reports").write_text("a file in the way")
-    with pytest.raises(AnsibleActionFail, match="the report can't be written: "):
+    with pytest.raises(AnsibleActionFail, match=r"the report .*/reports/verify.json can't be written: .* \(make room"):
         run(mesh="mesh1", state_dir=str(tmp_path), records=[made("input.webhook", "shop")])
+    assert shown[-1][0] == "mesh1: 1 site, 1 check: 1 ok"
