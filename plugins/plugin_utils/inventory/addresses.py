@@ -10,14 +10,14 @@ Pure: a site's entry or a list in, problems out.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.edge.mesh.plugins.module_utils._site.facts import is_loopback
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
-__all__ = ["bad_addresses", "bad_sources"]
+__all__ = ["bad_addresses", "bad_sources", "bad_url"]
 
 
 def bad_addresses(site: Mapping[str, Any]) -> list[Problem]:
@@ -25,22 +25,22 @@ def bad_addresses(site: Mapping[str, Any]) -> list[Problem]:
     problems = []
     server = site.get("api_server")
     if server:
-        why = _bad_url(str(server))
+        why = bad_url(str(server))
         if why is None and site["role"] == "edge" and is_loopback(str(server)):
             why = "leads to the machine that uses it; write the address at which its primary reaches the site's API"
         if why is not None:
             problems.append(Problem(site["name"], f"edge_mesh_api_server {server} {why}"))
     for address in _listed(site.get("gateway_addresses")):
-        if not address or "/" in address or is_loopback(f"https://{_bracketed(address)}"):
+        if "/" in address or _is_own(address):
             message = f"edge_mesh_gateway_addresses holds {address!r}, where no other site finds it; write IPs or names"
             problems.append(Problem(site["name"], message))
     return problems
 
 
-def bad_sources(sources: Iterable[Any]) -> list[Problem]:
+def bad_sources(sources: Any) -> list[Problem]:
     """The entries of edge_mesh_istiod_allowed_sources that are no CIDR."""
     problems = []
-    for cidr in sources:
+    for cidr in sources if isinstance(sources, list) else []:  # the check of types says so
         try:
             if "/" not in str(cidr):
                 raise ValueError(cidr)
@@ -51,7 +51,8 @@ def bad_sources(sources: Iterable[Any]) -> list[Problem]:
     return problems
 
 
-def _bad_url(server: str) -> str | None:
+def bad_url(server: str) -> str | None:
+    """What is wrong with the address of an API, or None."""
     try:
         url = urlsplit(server)
         usable = url.scheme == "https" and bool(url.hostname) and url.port != 0 and url.username is None
@@ -61,7 +62,17 @@ def _bad_url(server: str) -> str | None:
 
 
 def _listed(addresses: Any) -> list[str]:
-    return [str(address) for address in addresses] if isinstance(addresses, list) else []
+    """Those that are texts: the check of types names the others."""
+    found = addresses if isinstance(addresses, list) else []
+    return [str(address) for address in found if isinstance(address, (str, int)) and str(address).strip()]
+
+
+def _is_own(address: str) -> bool:
+    """Whether it leads to the machine that uses it; so does what is no address at all, for all that others can tell."""
+    try:
+        return is_loopback(f"https://{_bracketed(address)}")
+    except ValueError:
+        return True
 
 
 def _bracketed(address: str) -> str:

@@ -23,16 +23,18 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import gateway
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_addresses, bad_sources
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.exports import arrange_exports
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.injectors import bad_injector
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.k3s_settings import bad_settings
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.machines import machines_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.settings import bad_mesh, bad_site
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.traffic import helloworld_versions, read_traffic
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.values import cast, problem_of
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.wan import arrange
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import bad_waves
 
 __all__ = ["Inventory", "Problem", "load_schema", "read"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_INTEGER = re.compile(r"-?[0-9]{1,9}")
 _GROUPS = {"mesh_primary": "primary", "mesh_edge": "edge"}
 _PREFIX = "edge_mesh_"
 _HELLOWORLD = "sample_apps_helloworld_version"
@@ -80,7 +82,9 @@ def read(inventory: Inventory) -> tuple[dict[str, Any], list[Problem]]:
     _check_clusters(sites, mesh, problems)
     _link_primaries(sites, problems)
     _check_networks(sites, mesh, problems)
-    problems += [problem for site in sites.values() for problem in (*bad_addresses(site), *bad_injector(site))]
+    problems += [
+        problem for site in sites.values() for problem in (*bad_site(site), *bad_addresses(site), *bad_injector(site))
+    ]
     greeters = {name: inventory.hostvars[site["host"]].get(_HELLOWORLD) for name, site in sites.items()}
     traffic, wrong = read_traffic(mesh, sites, greeters)
     problems += wrong
@@ -146,38 +150,6 @@ def _value(variables: Mapping[str, Any], name: str, schema: Mapping[str, Mapping
     return schema[name]["default"] if value is None else value
 
 
-def _check_value(name: str, value: Any, entry: Mapping[str, Any]) -> str | None:
-    """What is wrong with a value, or None."""
-    if value is None:
-        return f"{name} is required ({entry['description']})" if entry.get("required") else None
-    if "choices" in entry and value not in entry["choices"]:
-        return f"{name} is {value!r}; it can be {', '.join(entry['choices'])}"
-    if entry["type"] == "bool" and not isinstance(value, bool) and str(value).lower() not in _BOOLEANS:
-        return f"{name} is {value!r}; it must be true or false"
-    if entry["type"] == "int" and (isinstance(value, bool) or not _INTEGER.fullmatch(str(value))):
-        return f"{name} is {value!r}; it must be a whole number"
-    if entry["type"] == "list" and not isinstance(value, list):
-        return f"{name} must be a list, not {type(value).__name__}"
-    if entry["type"] == "dict" and not isinstance(value, Mapping):
-        return f"{name} must be a dictionary, not {type(value).__name__}"
-    return None
-
-
-_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
-def _cast(value: Any, entry: Mapping[str, Any]) -> Any:
-    if entry["type"] == "bool" and not isinstance(value, bool):
-        return _BOOLEANS.get(str(value).lower(), False)
-    if entry["type"] == "int" and value is not None:
-        return int(value) if _INTEGER.fullmatch(str(value)) else entry["default"]
-    if entry["type"] == "path" and value is not None:
-        return str(Path(str(value)).expanduser())
-    if entry["type"] == "str" and value is not None:
-        return str(value)
-    return value
-
-
 def _mesh_values(
     inventory: Inventory, hosts: list[str], schema: Mapping[str, Mapping[str, Any]], problems: list[Problem]
 ) -> dict[str, Any]:
@@ -195,15 +167,16 @@ def _mesh_values(
             listed = ", ".join(f"{value!r} at {host}" for host, value in seen)
             problems.append(Problem(None, f"{name} must be the same for the whole mesh, but is {listed}"))
         value = seen[0][1] if seen else entry["default"]
-        wrong = _check_value(name, value, entry)
+        wrong = problem_of(name, value, entry)
         if wrong:
             problems.append(Problem(None, wrong))
-        mesh[name.removeprefix(_PREFIX)] = _cast(value, entry)
+        mesh[name.removeprefix(_PREFIX)] = cast(entry["default"] if wrong else value, entry)
     if mesh["id"] is not None and not _LABEL.fullmatch(mesh["id"]):
         problems.append(Problem(None, f"edge_mesh_id {mesh['id']!r} is not a DNS-1123 label"))
     for name, parts in (("slice", [mesh["slice"]] if mesh["slice"] else []), ("slices", mesh["slices"])):
         unfit = [part for part in parts if not _LABEL.fullmatch(str(part))] if isinstance(parts, list) else []
         problems += [Problem(None, f"edge_mesh_{name} holds {part!r}, which is not a DNS-1123 label") for part in unfit]
+    problems += bad_mesh(mesh)
     problems += bad_sources(mesh["istiod_allowed_sources"])
     problems += bad_waves(mesh["waves"], mesh["max_failed"])
     if mesh["state_dir"] is None:
@@ -235,17 +208,19 @@ def _site(
         if entry["scope"] != "site" or entry.get("secret") or variable == "edge_mesh_site":
             continue
         value = _value(variables, variable, schema)
-        wrong = _check_value(variable, value, entry)
+        wrong = problem_of(variable, value, entry)
         if wrong:
             problems.append(Problem(name, wrong))
+        taken = cast(entry["default"] if wrong else value, entry)
         if variable.startswith(_K3S):
-            site["k3s"][variable.removeprefix(_K3S)] = _cast(value, entry)
+            site["k3s"][variable.removeprefix(_K3S)] = taken
         else:
-            site[variable.removeprefix(_PREFIX)] = _cast(value, entry)
+            site[variable.removeprefix(_PREFIX)] = taken
     if site["provider"] == "k3s":
         if site["k3s"]["tunnel_port"] is not None and site["k3s"]["controller_api"] is None:
             site["k3s"]["controller_api"] = f"https://127.0.0.1:{site['k3s']['tunnel_port']}"
         site["machines"] = machines_of(site, inventory.hostvars, schema, problems)
+        problems += bad_settings(site)
     site["network"] = site["network"] or f"net-{name}"
     site["injection_path"] = injection_path(name, site["network"])
     if site["kubeconfig"] is None:

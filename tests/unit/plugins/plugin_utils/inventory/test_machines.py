@@ -69,10 +69,32 @@ def test_other_providers_have_no_machines() -> None:
     ({"a": {"edge_mesh_k3s_external_address": "127.0.0.1"}}, {}, "edge_mesh_k3s_external_address of a is '127.0.0.1'"),
     ({"a": {"edge_mesh_k3s_labels": ["roof"]}}, {}, "it must be a list of name=value"),
     ({"a": {}}, {"edge_mesh_k3s_version": "1.35"}, "K3s's releases are called like v1.35.0+k3s1"),
-    ({"a": {}}, {"edge_mesh_k3s_config": ["x"]}, "edge_mesh_k3s_config must be a dictionary, not list"),
+    ({"a": {}}, {"edge_mesh_k3s_config": ["x"]}, "edge_mesh_k3s_config must be a dictionary, not a list"),
+    ({"a": {}}, {"edge_mesh_k3s_config": {"token": "hush"}}, "edge_mesh_k3s_config can't hold token: the run makes it"),
+    ({"a": {}}, {"edge_mesh_k3s_config": {"node-name+": "x"}}, "edge_mesh_k3s_config can't hold node-name"),
+    ({"a": {}}, {"edge_mesh_k3s_config": {"cluster-cidr": "10.0.0.0/8"}}, "set edge_mesh_pod_subnet"),
+    ({"a": {}}, {"edge_mesh_k3s_tunnel_port": 70000}, "edge_mesh_k3s_tunnel_port is 70000"),
+    ({"a": {}}, {"edge_mesh_k3s_controller_api": "203.0.113.1"}, "controller_api 203.0.113.1 is no address of an API"),
+    ({"a": {}}, {"edge_mesh_k3s_url": "releases"}, "edge_mesh_k3s_url is 'releases'"),
+    ({"a": {}}, {"edge_mesh_k3s_image_gc_low": 90}, "edge_mesh_k3s_image_gc_low (90) must be below"),
+    ({"a": {}}, {"edge_mesh_k3s_image_gc_high": 101}, "must be below edge_mesh_k3s_image_gc_high (101), both percents"),
+    ({"a": {}}, {"edge_mesh_k3s_log_files": 1}, "the kubelet keeps at least 2"),
+    ({"a": {}}, {"edge_mesh_k3s_log_size": "ten"}, "edge_mesh_k3s_log_size is 'ten'; write a size as 10Mi"),
+    ({"a": {}}, {"edge_mesh_k3s_min_disk": -1}, "edge_mesh_k3s_min_disk is -1"),
+    ({"a": {}}, {"edge_mesh_k3s_images": [None]}, "edge_mesh_k3s_images holds None, which is empty"),
     ({"a": {}}, {"edge_mesh_k3s_versoin": "x"}, "did you mean edge_mesh_k3s_version?"),
     ({"a": SERVER, "b": {**AGENT, "edge_mesh_k3s_log_files": 9}}, {}, "edge_mesh_k3s_log_files differs between"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said(machines: dict[str, dict[str, Any]], variables: dict[str, Any], said: str) -> None:
     found = messages(given(machines, **variables))
     assert [message for message in found if said in message], found
+
+
+def test_a_token_in_the_configuration_is_in_no_message() -> None:
+    found = messages(given({"a": {}}, edge_mesh_k3s_config={"token": "hush"}))
+    assert len(found) == 1
+    assert "hush" not in found[0]
+
+
+def test_an_empty_directory_of_releases_is_none() -> None:
+    assert read(given({"a": {}}, edge_mesh_k3s_files=""))[0]["sites"]["shop"]["k3s"]["files"] is None

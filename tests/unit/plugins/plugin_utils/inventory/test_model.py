@@ -122,7 +122,9 @@ def test_one_edge_or_five_make_no_difference() -> None:
         ),
         pytest.param({"centre": {"edge_mesh_mode": "none"}}, {}, "it can be sidecar, gateway_only", id="mode"),
         pytest.param({"centre": {}}, {"edge_mesh_shared_network": "perhaps"}, "must be true or false", id="bool"),
-        pytest.param({"centre": {}}, {"edge_mesh_waves": "all"}, "edge_mesh_waves must be a list, not str", id="list"),
+        pytest.param(
+            {"centre": {}}, {"edge_mesh_waves": "all"}, "edge_mesh_waves must be a list, not a text", id="list"
+        ),
         pytest.param(
             {"centre": {"edge_mesh_id": "m1"}, "shop": {"edge_mesh_id": "m2"}},
             {},
@@ -201,6 +203,8 @@ def test_every_variable_of_the_schema_is_described() -> None:
         assert entry["scope"] in ("mesh", "site", "host", "run")
         assert entry["description"].endswith(".")
         assert "default" in entry
+        assert entry.get("elements", "str") == "str"
+        assert "elements" not in entry or entry["type"] == "list"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +217,7 @@ def test_every_variable_of_the_schema_is_described() -> None:
         ({"edge_mesh_api_server": "192.0.2.1:6443"}, "is no address of an API"),
         ({"edge_mesh_gateway_addresses": ["127.0.0.1"]}, "holds '127.0.0.1', where no other site finds it"),
         ({"edge_mesh_gateway_addresses": ["192.0.2.0/24"]}, "holds '192.0.2.0/24', where no other site finds it"),
-        ({"edge_mesh_gateway_addresses": [""]}, "holds '', where no other site finds it"),
+        ({"edge_mesh_gateway_addresses": [""]}, "holds '', which is empty"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_named(variables: dict[str, Any], expected: str) -> None:
