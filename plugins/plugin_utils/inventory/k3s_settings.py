@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.addresses import bad_url
@@ -55,6 +56,11 @@ def bad_settings(site: Mapping[str, Any]) -> list[Problem]:
     if not settings["files"] and not _URL.fullmatch(settings["url"]):
         found.append(f"edge_mesh_k3s_url is {settings['url']!r}, which is no address to fetch from")
     found += _limits(settings)
+    names = [PurePath(path).name for path in settings["images"]]
+    if double := [name for name in names if names.count(name) > 1]:
+        found.append(
+            f"edge_mesh_k3s_images has two archives called {double[0]}, and machines keep them by name; rename one"
+        )
     return [Problem(site["name"], message) for message in found]
 
 

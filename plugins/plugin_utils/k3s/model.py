@@ -16,6 +16,7 @@ from typing import Any
 __all__ = ["ARCHITECTURES", "Image", "Looked", "Machine", "Site", "looked_of", "site_of"]
 
 # The kernel's word for an architecture -> that of K3s's releases.
+_LONGEST = 300  # characters of a machine's words
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
@@ -112,6 +113,12 @@ def looked_of(results: Sequence[Mapping[str, Any]], now: float) -> dict[str, Loo
         facts = result.get("machine")
         if facts is not None:
             facts = {**facts, "clock_slack": max(0.0, now - facts["asked_at"])}
-        why = str(result.get("msg") or result.get("module_stderr") or "") if facts is None else ""
-        found[host] = Looked(host, facts, " ".join(why.split()), bool(result.get("unreachable")))
+        found[host] = Looked(host, facts, _why(result) if facts is None else "", bool(result.get("unreachable")))
     return found
+
+
+def _why(result: Mapping[str, Any]) -> str:
+    """What Ansible says, and the first line of what the machine said instead of an answer: that is the reason then."""
+    said = str(result.get("module_stderr") or "").strip() or str(result.get("module_stdout") or "").strip()
+    words = [" ".join(str(result.get("msg") or "").split()), *said.splitlines()[:1]]
+    return ": ".join(word[:_LONGEST] for word in words if word)

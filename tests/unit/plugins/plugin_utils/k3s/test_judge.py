@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.edge.mesh.plugins.module_utils._k3s import paths
 from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.judge import Finding, judge, minor
-from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.model import Looked
+from ansible_collections.edge.mesh.plugins.plugin_utils.k3s.model import Looked, looked_of
 from tests.unit.plugins.plugin_utils.k3s import sites
 
 
@@ -152,6 +152,16 @@ def test_a_machine_that_cannot_be_read_says_why_and_what_to_do(why: str, do: str
     assert [each.check for each in found] == ["connection"]
     assert why in found[0].problem
     assert do in found[0].do
+
+
+def test_what_a_machine_says_instead_of_an_answer_is_the_reason() -> None:
+    broken = {
+        "item": "one", "msg": "Module result deserialization failed", "module_stdout": "",
+        "module_stderr": "\npython3.9: command not found\nSee the help.\n",
+    }  # fmt: skip
+    [found] = judge(sites.site(("one", "server")), looked_of([broken], 0.0))
+    assert found.problem == ("it can't be read: Module result deserialization failed: python3.9: command not found")
+    assert "install Python 3.9 or newer" in found.do
 
 
 def test_a_machine_without_an_answer_is_no_finding() -> None:
