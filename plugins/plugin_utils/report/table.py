@@ -197,7 +197,7 @@ def layout(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[L
     indent = _before_wrapped(columns, widths)
     for row in rows:
         wrapped = [
-            textwrap.wrap(cell, widths[index]) or [""] if columns[index].wraps else [cell]
+            textwrap.wrap(cell, widths[index], break_on_hyphens=False) or [""] if columns[index].wraps else [cell]
             for index, cell in enumerate(row.cells)
         ]
         for number in range(max(len(parts) for parts in wrapped)):
@@ -206,7 +206,11 @@ def layout(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[L
         if row.note:
             first, further = " " * indent + "-> ", " " * (indent + 3)
             note = textwrap.wrap(
-                row.note, max(indent + NARROWEST, width), initial_indent=first, subsequent_indent=further
+                row.note,
+                max(indent + NARROWEST, width),
+                initial_indent=first,
+                subsequent_indent=further,
+                break_on_hyphens=False,
             )
             lines += [Line(part, row.colour) for part in note]
     return lines

@@ -61,6 +61,12 @@ def test_a_hint_that_is_long_goes_on_below_itself() -> None:
     assert first.index("word") == second.index("word")
 
 
+def test_a_name_or_path_is_not_cut_at_a_hyphen() -> None:
+    path = "/srv/state-of-the-mesh/kubeconfig/shop-south-7.yaml"
+    row = {"site": "shop", "step": "preflight", "result": "failed", "reason": f"its kubeconfig {path} is missing"}
+    assert any(path in text for text in texts(table.results([row], 90)))
+
+
 def test_no_table_is_only_its_heading() -> None:
     assert texts(table.checks([], 80)) == ["SITE  CHECK  PEER  VERDICT  WHAT WAS SEEN  TOOK"]
 
