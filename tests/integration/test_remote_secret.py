@@ -231,7 +231,8 @@ def test_a_secret_of_istioctl_is_told_stays_when_ours_is_to_go_and_can_be_taken_
     assert entry == {
         "name": f"istio-remote-secret-{both.site.name}", "namespace": "istio-system", "cluster": both.site.name,
         "server": server, "credential": "token", "token_digest": tokens.digest(token), "expires_at": None,
-        "issued_at": None, "reader": f"system:serviceaccount:{both.site.name}:istio-reader-service-account", "accepted": True,
+        "issued_at": None,
+        "reader": f"system:serviceaccount:{both.site.name}:istio-reader-service-account", "accepted": True,
         "refused": None, "risks": ["the token never expires"], "ours": False, "owner": "kubectl-client-side-apply",
     }  # fmt: skip
     foreign = both.run(state="absent")
