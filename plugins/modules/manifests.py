@@ -94,7 +94,8 @@ options:
   keep_items:
     description:
       - Lists of text, such as V(spec.loadBalancerSourceRanges), to which others add, too. What is in them already
-        stays, and the objects' own items are added, sorted. Who writes at the same time loses nothing.
+        stays, and the objects' own items are added, sorted. Who writes to the object at the same time loses nothing;
+        an object that isn't there yet begins with the items of one of those who make it.
     type: list
     elements: str
     default: []

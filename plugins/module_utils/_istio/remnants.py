@@ -4,8 +4,9 @@
 
 """What of a mesh is left in a cluster after it was taken away (used by the module `site_remnants`).
 
-Pure: the API's lists in, remnants out. Three kinds are told apart: what should be gone (``left``), what stays because
-it isn't ours (``kept``), and workloads that still run with a proxy (``workload``), which only their owner can restart.
+Pure: the API's lists in, remnants out. Told apart are what should be gone (``left``), what stays because it isn't ours
+(``kept``), workloads that still run with a proxy (``workload``), which only their owner can restart, and pods of theirs
+that will be gone in a moment (``leaving``).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 __all__ = ["SETS", "Remnant", "definitions", "made_by_us", "namespaces", "roots", "runs_istio", "webhooks", "workloads"]
 
 Json = Mapping[str, Any]
-Verdict = Literal["left", "kept", "workload"]
+Verdict = Literal["left", "kept", "workload", "leaving"]
 
 # The sets of the collection's own roles; objects of other sets belong to whoever applied them.
 SETS = frozenset(
@@ -37,6 +38,7 @@ SETS = frozenset(
 )  # fmt: skip
 _PROXY = "istio-proxy"
 _ISTIOD = "discovery"
+_TEMPLATES = "inject.istio.io/templates"
 
 
 @dataclass(frozen=True)
@@ -138,19 +140,22 @@ def definitions(listed: Iterable[Json]) -> list[Remnant]:
 def workloads(pods: Iterable[Json], owners: Iterable[Json]) -> list[Remnant]:
     """Pods that still run with a proxy: without a control plane their certificates end within a day.
 
-    ``owners`` are the cluster's ReplicaSets and Deployments. A pod of Istio's that is being deleted, or whose owner is
-    gone, is on its way out: the API's collector of garbage takes it after its owner, and its last seconds are its own.
+    ``owners`` are the cluster's ReplicaSets and Deployments. A pod that is being deleted, or whose owner is gone, is on
+    its way out: the API's collector of garbage takes it after its owner, and its last seconds are its own. istiod and
+    gateways should be gone by then (``left``), workloads take what time they need (``leaving``).
     """
     standing = {item["metadata"].get("uid"): item for item in owners}
     found = []
     for pod in pods:
         if not runs_istio(pod):
             continue
+        verdict: Verdict = "left" if _is_istios_own(pod) else "leaving"
         if pod["metadata"].get("deletionTimestamp"):
             node = (pod.get("spec") or {}).get("nodeName")
-            found.append(_remnant(pod, "left", f"its deletion is under way; does its node {node} answer?", "Pod"))
+            asked = f"; does its node {node} answer?" if node else ""
+            found.append(_remnant(pod, verdict, f"its deletion is under way{asked}", "Pod"))
         elif _orphaned(pod, standing):
-            found.append(_remnant(pod, "left", "what made it is gone, and it will be deleted for that", "Pod"))
+            found.append(_remnant(pod, verdict, "what made it is gone, and it will be deleted for that", "Pod"))
         elif _PROXY in _containers(pod):
             found.append(_remnant(pod, "workload", "still runs with a proxy: restart its workload", "Pod"))
     return found
@@ -159,6 +164,12 @@ def workloads(pods: Iterable[Json], owners: Iterable[Json]) -> list[Remnant]:
 def runs_istio(pod: Json) -> bool:
     """Whether a proxy or istiod runs in the pod."""
     return not _containers(pod).isdisjoint({_PROXY, _ISTIOD})
+
+
+def _is_istios_own(pod: Json) -> bool:
+    """Whether it is istiod or a gateway, and not a workload with a sidecar."""
+    templates = str((pod["metadata"].get("annotations") or {}).get(_TEMPLATES, "")).split(",")
+    return _ISTIOD in _containers(pod) or "gateway" in templates
 
 
 def _containers(pod: Json) -> set[str]:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import diffs, ownership
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import FIELD_MANAGER, ApiError, Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Resource
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import Cause
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Target
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Rules, plan_present
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Refuse, Rules, plan_present
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.shared_lists import joined
 
 __all__ = ["Item", "apply", "apply_to_newest", "conflicts", "create", "delete", "kept", "predicted", "release"]
 
-# How often an object with a shared list is written again when somebody else wrote in between.
-_TRIES = 8
+# How often an object with a shared list is written when somebody else wrote in between.
+_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,34 @@ def apply_to_newest(
     subresource: str,
     dry_run: bool,
 ) -> Item:
-    """Apply; where items of lists are kept and somebody wrote meanwhile, plan anew with what is there, a few times."""
-    for more in reversed(range(_TRIES if rules.keep_items else 1)):
+    """Apply; where items of lists are kept, only to the version that was read.
+
+    If somebody wrote meanwhile it is read and planned anew, many times: each time one of those who write is done.
+    """
+    if not rules.keep_items:
+        return apply(client, target, step, live, rules, subresource=subresource, dry_run=dry_run)
+    for more in reversed(range(_TRIES)):
         try:
-            return apply(client, target, step, live, rules, subresource=subresource, dry_run=dry_run)
+            return apply(
+                client, target, _only_to(live, step), live, rules, subresource=subresource, dry_run=dry_run
+            )  # fmt: skip
         except ApiError as error:
             newer = client.get(target.path) if more and error.status == 409 and not error.causes else None
             if newer is None:
                 raise
         again = plan_present(joined(target.desired, newer, rules.keep_items), newer, rules)
+        if isinstance(again, Refuse):
+            raise MeshError(f"{target.ref} can't be applied", site=client.site, why=again.why, hint=again.hint)
         if not isinstance(again, Apply):
             return kept(target.ref, newer)
         step, live = again, newer
     raise AssertionError("the last try returns or raises")
+
+
+def _only_to(live: Mapping[str, Any], step: Apply) -> Apply:
+    """The step, which the server refuses for any version but the one that was read."""
+    metadata = {**step.body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
+    return replace(step, body={**step.body, "metadata": metadata})
 
 
 def _apply(

@@ -18,8 +18,7 @@ __all__ = ["joined"]
 def joined(desired: Object, live: Mapping[str, Any] | None, paths: Sequence[str]) -> Object:
     """``desired`` with what its lists at ``paths`` (dotted) hold in ``live`` added to them, sorted.
 
-    It carries the version that was read, so that the server refuses it if somebody wrote in between. An object without
-    any of the lists is returned as it is. Raises MeshError for a list of anything but text.
+    An object without any of the lists is returned as it is. Raises MeshError for a list of anything but text.
     """
     result = desired
     for path in paths:
@@ -32,9 +31,7 @@ def joined(desired: Object, live: Mapping[str, Any] | None, paths: Sequence[str]
             if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
                 raise MeshError(f"the items of {path} can't be kept", why="it isn't a list of text")
         result = _with(result, names, sorted({*wanted, *there}))
-    if result is desired or live is None:
-        return desired
-    return _with(result, ["metadata", "resourceVersion"], live["metadata"]["resourceVersion"])
+    return result
 
 
 def _at(item: Mapping[str, Any], names: Sequence[str]) -> Any:

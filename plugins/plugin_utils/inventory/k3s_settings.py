@@ -19,7 +19,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import
 
 __all__ = ["bad_settings"]
 
-_QUANTITY = re.compile(r"[1-9][0-9]*([kMG]i?)?")
+_QUANTITY = re.compile(r"[1-9][0-9]*(k|[KMG]i|[MG])?")
 _URL = re.compile(r"https?://[^\s/]+\S*")
 # Options of K3s's config.yaml by which the role finds its way, and what says them instead.
 _OURS = {

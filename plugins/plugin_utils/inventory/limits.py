@@ -30,5 +30,6 @@ def cut_sites(model: Mapping[str, Any], playing: Collection[str]) -> list[Proble
         named = [host for host in site["hosts"] if host in playing]
         if named and site["host"] not in playing:
             message = f"the run's limit names {', '.join(named)} of it, and a site is worked on as a whole"
-            problems.append(Problem(name, f"{message}; use --limit {site['group']}"))
+            cure = f"use --limit {site['group']}, or leave it out with '!{site['group']}'"
+            problems.append(Problem(name, f"{message}; {cure}"))
     return problems

@@ -15,8 +15,10 @@ from typing import Any
 
 __all__ = ["ARCHITECTURES", "Image", "Looked", "Machine", "Site", "looked_of", "site_of"]
 
-# The kernel's word for an architecture -> that of K3s's releases.
 _LONGEST = 300  # characters of a machine's words
+# What ssh itself adds, which is no reason.
+_SSH = ("Shared connection to ", "Connection to ", "Warning: Permanently added ")
+# The kernel's word for an architecture -> that of K3s's releases.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
@@ -119,6 +121,8 @@ def looked_of(results: Sequence[Mapping[str, Any]], now: float) -> dict[str, Loo
 
 def _why(result: Mapping[str, Any]) -> str:
     """What Ansible says, and the first line of what the machine said instead of an answer: that is the reason then."""
-    said = str(result.get("module_stderr") or "").strip() or str(result.get("module_stdout") or "").strip()
-    words = [" ".join(str(result.get("msg") or "").split()), *said.splitlines()[:1]]
+    texts = [str(result.get(name) or "") for name in ("module_stderr", "module_stdout")]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    said = [line for line in lines if line and not line.startswith(_SSH)]
+    words = [" ".join(str(result.get("msg") or "").split()), *said[:1]]
     return ": ".join(word[:_LONGEST] for word in words if word)

@@ -106,6 +106,9 @@ def test_istios_definitions_that_are_not_ours_are_told() -> None:
     assert verdicts(found) == {"gateways.networking.istio.io": "kept"}
 
 
+GATEWAY = {"inject.istio.io/templates": "gateway"}
+
+
 def pod(name: str, where: str, container: str, owner: str = "", **metadata: Any) -> Any:
     owners = [{"kind": "ReplicaSet", "controller": True, "uid": owner}] if owner else []
     return {
@@ -128,15 +131,17 @@ def test_pods_with_a_proxy_are_named_whether_it_is_a_sidecar_or_a_native_one() -
 
 
 def test_a_pod_of_istio_that_is_on_its_way_out_is_still_there() -> None:
+    ending = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
     deployment = item("d", kind="Deployment", uid="d")
     standing = item("s", uid="s", ownerReferences=[{"kind": "Deployment", "controller": True, "uid": "d"}])
     orphan = item("o", uid="o", ownerReferences=[{"kind": "Deployment", "controller": True, "uid": "gone"}])
     daemons = [{"kind": "DaemonSet", "controller": True, "uid": "not-asked-for"}]
     found = remnants.workloads(
         [
-            pod("leaving", "containers", "istio-proxy", "s", deletionTimestamp="2026-01-01T00:00:00Z"),
-            pod("istiod", "containers", "discovery", deletionTimestamp="2026-01-01T00:00:00Z"),
-            pod("set-gone", "containers", "istio-proxy", "gone"),
+            pod("gateway", "containers", "istio-proxy", "s", annotations=GATEWAY, **ending),
+            pod("workload", "containers", "istio-proxy", "s", **ending),
+            pod("istiod", "containers", "discovery", **ending),
+            pod("set-gone", "containers", "istio-proxy", "gone", annotations=GATEWAY),
             pod("deployment-gone", "containers", "istio-proxy", "o"),
             pod("stays", "containers", "istio-proxy", "s"),
             {**pod("daemon", "containers", "istio-proxy"),
@@ -145,10 +150,11 @@ def test_a_pod_of_istio_that_is_on_its_way_out_is_still_there() -> None:
         [deployment, standing, orphan],
     )  # fmt: skip
     assert verdicts(found) == {
-        "leaving": "left",
+        "gateway": "left",
+        "workload": "leaving",
         "istiod": "left",
         "set-gone": "left",
-        "deployment-gone": "left",
+        "deployment-gone": "leaving",
         "stays": "workload",
         "daemon": "workload",
     }

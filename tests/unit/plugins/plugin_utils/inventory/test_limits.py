@@ -29,7 +29,8 @@ def test_a_limit_with_a_sites_first_machine_or_none_of_it_is_no_problem(playing:
 def test_a_limit_to_further_machines_is_refused_with_the_sites_group() -> None:
     [problem] = cut_sites(model(), ["c-1", "s-2", "s-3"])
     assert str(problem) == (
-        "shop: the run's limit names s-2, s-3 of it, and a site is worked on as a whole; use --limit site_shop"
+        "shop: the run's limit names s-2, s-3 of it, and a site is worked on as a whole; use --limit site_shop, "
+        "or leave it out with '!site_shop'"
     )
 
 

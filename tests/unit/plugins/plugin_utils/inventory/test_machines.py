@@ -80,6 +80,7 @@ def test_other_providers_have_no_machines() -> None:
     ({"a": {}}, {"edge_mesh_k3s_image_gc_high": 101}, "must be below edge_mesh_k3s_image_gc_high (101), both percents"),
     ({"a": {}}, {"edge_mesh_k3s_log_files": 1}, "the kubelet keeps at least 2"),
     ({"a": {}}, {"edge_mesh_k3s_log_size": "ten"}, "edge_mesh_k3s_log_size is 'ten'; write a size as 10Mi"),
+    ({"a": {}}, {"edge_mesh_k3s_log_size": "10240ki"}, "write a size as 10Mi"),
     ({"a": {}}, {"edge_mesh_k3s_min_disk": -1}, "edge_mesh_k3s_min_disk is -1"),
     ({"a": {}}, {"edge_mesh_k3s_images": [None]}, "edge_mesh_k3s_images holds None, which is empty"),
     ({"a": {}}, {"edge_mesh_k3s_images": ["/a/i.tar", "/b/i.tar"]}, "has two archives called i.tar"),

@@ -154,10 +154,13 @@ def test_a_machine_that_cannot_be_read_says_why_and_what_to_do(why: str, do: str
     assert do in found[0].do
 
 
-def test_what_a_machine_says_instead_of_an_answer_is_the_reason() -> None:
+SAID = "\npython3.9: command not found\nSee the help.\n"
+
+
+@pytest.mark.parametrize(("out", "err"), [("", SAID), (SAID, "Shared connection to 192.0.2.1 closed.\r\n")])
+def test_what_a_machine_says_instead_of_an_answer_is_the_reason(out: str, err: str) -> None:
     broken = {
-        "item": "one", "msg": "Module result deserialization failed", "module_stdout": "",
-        "module_stderr": "\npython3.9: command not found\nSee the help.\n",
+        "item": "one", "msg": "Module result deserialization failed", "module_stdout": out, "module_stderr": err,
     }  # fmt: skip
     [found] = judge(sites.site(("one", "server")), looked_of([broken], 0.0))
     assert found.problem == ("it can't be read: Module result deserialization failed: python3.9: command not found")
