@@ -61,6 +61,7 @@ def test_the_table_comes_also_when_the_cluster_cant_be_deleted(tmp_path: Path, f
     if fails:
         assert ran.rc == 2
         assert (row["site"], row["step"], row["result"], row["reason"]) == ("shop", "delete", "failed", said)
+        assert f"shop has left the mesh, but its cluster is still there: {said}" in " ".join(ran.output.split())
     else:
         assert ran.rc == 0, ran.output
         assert (row["site"], row["result"], row["reason"]) == ("shop", "done", "its cluster is deleted")
