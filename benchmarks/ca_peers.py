@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,12 +23,11 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.edge.mesh.plugins.module_utils._pki.report import of_directory
-from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.gobuild import ENVIRONMENT
+from benchmarks.go_tools import CACHE, missing
 
 __all__ = ["WAYS", "Way", "check"]
 
 ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / ".cache" / "benchmarks"
 STEP = CACHE / "step"
 PEERS = ROOT / ".venv-bench"
 # A third of two years, in seconds: when a renewal falls due.
@@ -197,19 +195,7 @@ def _step(script: str) -> Callable[[Path, str, int], str]:
 
 
 def _no_step() -> str | None:
-    """Build step from its pinned Go module, once."""
-    if STEP.exists():
-        return None
-    if shutil.which("go") is None:
-        return "Go isn't installed"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    command = ["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(STEP)]
-    command.append("github.com/smallstep/cli/cmd/step")
-    try:
-        _run(command, ROOT / "benchmarks" / "step", **ENVIRONMENT)
-    except RuntimeError as error:
-        return str(error)
-    return None
+    return missing("step", "github.com/smallstep/cli/cmd/step")
 
 
 # -- community.crypto --------------------------------------------------------------------------------------------------

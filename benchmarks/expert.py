@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,13 +22,14 @@ from typing import Any
 import yaml
 
 from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.gobuild import ENVIRONMENT
+from benchmarks import go_tools
 from benchmarks.playbook import ROOT
 from benchmarks.xds_health import Lab, said
 
-__all__ = ["SYSTEM", "Expert", "missing"]
+__all__ = ["Expert", "missing"]
 
-HELM = ROOT / ".cache/benchmarks/helm"
-SYSTEM = "istio-system"
+HELM = go_tools.CACHE / "helm"
+_SYSTEM = "istio-system"
 _ISTIO = ROOT / "roles/artifacts/files/go/istio"
 _WEBHOOK = "mutatingwebhookconfiguration/istio-sidecar-injector"
 _CHARTS = {"istio-base": "base", "istiod": "istio-control/istio-discovery"}
@@ -40,18 +40,8 @@ Json = dict[str, Any]
 
 
 def missing() -> str | None:
-    """Build helm from its pinned Go module, once; why there is none, or nothing."""
-    if HELM.exists():
-        return None
-    if shutil.which("go") is None:
-        return "Go isn't installed"
-    HELM.parent.mkdir(parents=True, exist_ok=True)
-    command = ["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(HELM)]
-    done = subprocess.run(
-        [*command, "helm.sh/helm/v3/cmd/helm"], cwd=ROOT / "benchmarks/helm", env={**os.environ, **ENVIRONMENT},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return None if done.returncode == 0 else done.stderr[-1000:]
+    """Why there is no helm, or nothing."""
+    return go_tools.missing("helm", "helm.sh/helm/v3/cmd/helm")
 
 
 def charts() -> Path:
@@ -74,11 +64,8 @@ class Expert:
     def prepare(self) -> None:
         """Write the values, and learn the addresses; the mesh must let the site reach its istiod already."""
         self._charts = charts()
-        nodes = json.loads(self._here("get", "nodes", "-o", "json"))["items"]
-        self._address = next(
-            entry["address"] for entry in nodes[0]["status"]["addresses"] if entry["type"] == "InternalIP"
-        )
-        gateway = json.loads(self._at_primary("get", "-n", SYSTEM, "service", "istiod-gateway", "-o", "json"))
+        self._address = self._lab.address(self._site)
+        gateway = json.loads(self._at_primary("get", "-n", _SYSTEM, "service", "istiod-gateway", "-o", "json"))
         self._sources = {"spec": {"loadBalancerSourceRanges": gateway["spec"]["loadBalancerSourceRanges"]}}
         network = f"net-{self._site}"
         self._write("istio-base.yaml", {"profile": "remote"})
@@ -110,7 +97,7 @@ class Expert:
     def join(self) -> None:
         """Join, or see that nothing has to be done."""
         metadata = {
-            "name": SYSTEM,
+            "name": _SYSTEM,
             "labels": {"topology.istio.io/network": f"net-{self._site}"},
             # without it no istiod of another cluster cares for the site
             "annotations": {"topology.istio.io/controlPlaneClusters": self._lab.primary},
@@ -127,21 +114,21 @@ class Expert:
 
     def undo(self) -> None:
         """Take away what :meth:`join` has made; what istiod wrote goes with the namespace."""
-        self._at_primary("delete", "-n", SYSTEM, "secret", f"istio-remote-secret-{self._site}", "--ignore-not-found")
+        self._at_primary("delete", "-n", _SYSTEM, "secret", f"istio-remote-secret-{self._site}", "--ignore-not-found")
         for release in (*_GATEWAYS, *reversed(_CHARTS)):
             said([str(HELM), "uninstall", release, *self._where(), "--ignore-not-found", "--wait"])
         listed = self._here("get", "crd", "-o", "name").split()
         ours = [name for name in listed if name.endswith(".istio.io")]
-        self._here("delete", "--ignore-not-found", f"namespace/{SYSTEM}", *ours)
+        self._here("delete", "--ignore-not-found", f"namespace/{_SYSTEM}", *ours)
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
     def _register(self) -> None:
         """Let the site reach istiod, and give istiod a credential for the site; the account is made by a chart."""
         self._at_primary(
-            "patch", "-n", SYSTEM, "service", "istiod-gateway", "--type=merge", "-p", json.dumps(self._sources)
+            "patch", "-n", _SYSTEM, "service", "istiod-gateway", "--type=merge", "-p", json.dumps(self._sources)
         )
-        self._await(lambda: bool(self._here("get", "-n", SYSTEM, "serviceaccount", "istio-reader-service-account",
+        self._await(lambda: bool(self._here("get", "-n", _SYSTEM, "serviceaccount", "istio-reader-service-account",
                                             "--ignore-not-found", "-o", "name")))  # fmt: skip
         secret = said(
             [str(ROOT / ".venv/bin/istioctl"), "create-remote-secret", "--kubeconfig", self._lab.kubeconfig(self._site),
@@ -152,8 +139,8 @@ class Expert:
     def _gateway(self, release: str) -> None:
         self._helm(release, self._charts / "gateway")
         published = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": self._address}]}}})
-        self._here("patch", "-n", SYSTEM, "service", release, "--subresource=status", "--type=merge", "-p", published)
-        self._here("rollout", "status", "-n", SYSTEM, f"deployment/{release}", "--timeout=120s")
+        self._here("patch", "-n", _SYSTEM, "service", release, "--subresource=status", "--type=merge", "-p", published)
+        self._here("rollout", "status", "-n", _SYSTEM, f"deployment/{release}", "--timeout=120s")
 
     def _helm(self, release: str, chart: Path) -> None:
         values = self._directory / f"{release}.yaml"
@@ -162,7 +149,7 @@ class Expert:
     # -- tools ---------------------------------------------------------------------------------------------------------
 
     def _where(self) -> tuple[str, ...]:
-        return "--namespace", SYSTEM, "--kubeconfig", self._lab.kubeconfig(self._site)
+        return "--namespace", _SYSTEM, "--kubeconfig", self._lab.kubeconfig(self._site)
 
     def _write(self, name: str, values: Json) -> None:
         (self._directory / name).write_text(yaml.safe_dump(values), encoding="utf-8")

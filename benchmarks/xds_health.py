@@ -61,7 +61,7 @@ class Lab:
         groups = yaml.safe_load((inventory / "hosts.yml").read_text(encoding="utf-8"))["all"]["children"]
         self.primary = _names(groups["mesh_primary"])[0]
         self.edges = _names(groups["mesh_edge"])
-        self.istiod = self._address(self.primary)
+        self.istiod = self.address(self.primary)
 
     def kubeconfig(self, site: str) -> str:
         return str(self.directory / f"{site}.yaml")
@@ -80,7 +80,8 @@ class Lab:
             "istiod_address": self.istiod,
         }
 
-    def _address(self, site: str) -> str:
+    def address(self, site: str) -> str:
+        """The address of a site's first node."""
         nodes = json.loads(self.kubectl(site, "get", "nodes", "-o", "json"))["items"]
         return next(str(item["address"]) for item in nodes[0]["status"]["addresses"] if item["type"] == "InternalIP")
 

@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._files import write_text
+from ansible_collections.edge.mesh.plugins.module_utils._files import UNWRITTEN, write_text
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import (
     junit,
     records,
@@ -81,7 +81,6 @@ ARGUMENTS = {
     "authorities": {"type": "dict", "default": {}},
     "finished": {"type": "bool", "default": True},
 }
-_UNWRITTEN = "make room there, or set edge_mesh_state_dir to a directory that can be written"
 _NARROWEST, _WIDEST, _WIDTH_OF_A_LOG = 80, 140, 110
 
 display = Display()
@@ -111,7 +110,7 @@ class ActionModule(ActionBase):
         except MeshError as error:
             raise AnsibleActionFail(error.message)
         except OSError as error:
-            raise AnsibleActionFail(f"the report {error.filename} can't be written: {error.strerror} ({_UNWRITTEN})")
+            raise AnsibleActionFail(f"the report {error.filename} can't be written: {error.strerror} ({UNWRITTEN})")
         result.update(changed=False, **done)
         return result
 

@@ -15,8 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["ensure_directory", "exchange", "is_private", "read_text", "sync", "write_text"]
+__all__ = ["UNWRITTEN", "ensure_directory", "exchange", "is_private", "read_text", "sync", "write_text"]
 
+# What to do about a file of the state directory that can't be written.
+UNWRITTEN = "make room there, or set edge_mesh_state_dir to a directory that can be written"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _ABANDONED_SECONDS = 600.0  # no write takes that long: such a temporary file is a killed run's

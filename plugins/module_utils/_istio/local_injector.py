@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import LOCAL_INJECTOR
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ISTIOD_CONTAINER, LOCAL_INJECTOR
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.libraries import yaml
 
 __all__ = ["DNS_NAME", "SET", "TRUSTED", "Source", "excess", "is_ours", "objects", "source_of", "webhook"]
@@ -31,7 +31,6 @@ Json = Mapping[str, Any]
 SET = "local-injector"
 DNS_NAME = f"{LOCAL_INJECTOR}.{LOCAL_INJECTOR}.svc"
 TRUSTED = "ca.crt"  # key of the Secret and of the ConfigMap
-_CONTAINER = "discovery"
 # The plain xDS port, which can't be switched off, on loopback of the pod; the one with TLS not at all.
 _CLOSED = ("--grpcAddr=127.0.0.1:15010", "--secureGRPCAddr=", "--monitoringAddr=127.0.0.1:15014")
 _NO_CA = {"ENABLE_CA_SERVER": "false"}
@@ -77,7 +76,9 @@ def source_of(deployment: Json | None, injection: Json | None, mesh: Json | None
             why="istiod, its injection template or its mesh configuration isn't there",
             hint="run site.yml for the primary first",
         )  # fmt: skip
-    containers = [each for each in deployment["spec"]["template"]["spec"]["containers"] if each["name"] == _CONTAINER]
+    containers = [
+        each for each in deployment["spec"]["template"]["spec"]["containers"] if each["name"] == ISTIOD_CONTAINER
+    ]
     templates = {key: str((injection.get("data") or {}).get(key, "")) for key in ("config", "values")}
     text = str((mesh.get("data") or {}).get("mesh", ""))
     if not containers or not all(templates.values()) or not text:
@@ -167,7 +168,7 @@ def _pod(site: str, revision_label: str, source: Source) -> dict[str, Any]:
     return {
         "serviceAccountName": LOCAL_INJECTOR,
         "containers": [{
-            "name": _CONTAINER,
+            "name": ISTIOD_CONTAINER,
             "image": source.image,
             "imagePullPolicy": "IfNotPresent",
             # an empty directory of configuration, so that it doesn't take the site's for the mesh's

@@ -18,9 +18,11 @@ __all__ = [
     "EAST_WEST",
     "EGRESS",
     "INGRESS",
+    "ISTIOD_CONTAINER",
     "ISTIOD_GATEWAY",
     "LOCAL_INJECTOR",
     "NETWORK_LABEL",
+    "PROXY_CONTAINER",
     "ROOT_CERT_CONFIGMAP",
     "ROOT_CRL_CONFIGMAP",
     "SERVICE_SUFFIX",
@@ -37,6 +39,8 @@ CLUSTER_LABEL = "topology.istio.io/cluster"
 NETWORK_LABEL = "topology.istio.io/network"
 CONTROL_PLANE_CLUSTERS = "topology.istio.io/controlPlaneClusters"
 EASTWEST_PORT = 15443
+PROXY_CONTAINER = "istio-proxy"
+ISTIOD_CONTAINER = "discovery"
 SERVICE_SUFFIX = ".svc.cluster.local"
 # The gateways: their Deployments, Services, accounts and labels `app`.
 INGRESS = "istio-ingressgateway"

@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
     CONTROL_PLANE_CLUSTERS,
+    ISTIOD_CONTAINER,
     NETWORK_LABEL,
+    PROXY_CONTAINER,
     ROOT_CERT_CONFIGMAP,
     ROOT_CRL_CONFIGMAP,
 )
@@ -36,8 +38,6 @@ SETS = frozenset(
         "exports", "export-rules", "export-names", "local-injector",
     }
 )  # fmt: skip
-_PROXY = "istio-proxy"
-_ISTIOD = "discovery"
 _TEMPLATES = "inject.istio.io/templates"
 
 
@@ -156,20 +156,20 @@ def workloads(pods: Iterable[Json], owners: Iterable[Json]) -> list[Remnant]:
             found.append(_remnant(pod, verdict, f"its deletion is under way{asked}", "Pod"))
         elif _orphaned(pod, standing):
             found.append(_remnant(pod, verdict, "what made it is gone, and it will be deleted for that", "Pod"))
-        elif _PROXY in _containers(pod):
+        elif PROXY_CONTAINER in _containers(pod):
             found.append(_remnant(pod, "workload", "still runs with a proxy: restart its workload", "Pod"))
     return found
 
 
 def runs_istio(pod: Json) -> bool:
     """Whether a proxy or istiod runs in the pod."""
-    return not _containers(pod).isdisjoint({_PROXY, _ISTIOD})
+    return not _containers(pod).isdisjoint({PROXY_CONTAINER, ISTIOD_CONTAINER})
 
 
 def _is_istios_own(pod: Json) -> bool:
     """Whether it is istiod or a gateway, and not a workload with a sidecar."""
     templates = str((pod["metadata"].get("annotations") or {}).get(_TEMPLATES, "")).split(",")
-    return _ISTIOD in _containers(pod) or "gateway" in templates
+    return ISTIOD_CONTAINER in _containers(pod) or "gateway" in templates
 
 
 def _containers(pod: Json) -> set[str]:

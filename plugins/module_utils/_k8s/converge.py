@@ -43,7 +43,6 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import (
     plan_present,
     plan_status,
 )  # fmt: skip
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.shared_lists import joined
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.wait import Clock
 
 __all__ = ["Report", "Request", "converge"]
@@ -136,7 +135,7 @@ class _Run:
             if self._request.subresource:
                 step = plan_status(target.desired, there, rules, check_mode=self._request.check_mode)
             else:
-                step = plan_present(joined(target.desired, there, rules.keep_items), there, rules)
+                step = plan_present(target.desired, there, rules)
             if isinstance(step, Refuse):
                 refused.append(f"{target.ref}: {step.why}")
                 hint = hint or step.hint
@@ -218,13 +217,16 @@ class _Run:
         request = self._request
         if request.check_mode and unasked:
             return execute.predicted(target.ref, "configured", step.body, f"predicted: {unasked}")
-        return self._insist(
-            lambda: execute.apply_to_newest(
-                self._client, target, step, there, request.rules, subresource=request.subresource,
+
+        def send(step: Apply, live: Live) -> Item:
+            return execute.apply(
+                self._client, target, step, live, request.rules, subresource=request.subresource,
                 dry_run=request.check_mode,
-            ),
-            bool(unasked),
-        )  # fmt: skip
+            )  # fmt: skip
+
+        return self._insist(
+            lambda: execute.apply_to_newest(self._client, target, step, there, request.rules, send), bool(unasked)
+        )
 
     def _insist(self, send: Callable[[], Item], fresh: bool) -> Item:
         """Send, and if what it stands on is ``fresh`` send again for up to ten seconds while the answer is 404."""

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -19,7 +19,6 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Ob
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.errors import Cause
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Target
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import Apply, Refuse, Rules, plan_present
-from ansible_collections.edge.mesh.plugins.module_utils._k8s.shared_lists import joined
 
 __all__ = ["Item", "apply", "apply_to_newest", "conflicts", "create", "delete", "kept", "predicted", "release"]
 
@@ -134,43 +133,27 @@ def apply(
 
 
 def apply_to_newest(
-    client: Client,
-    target: Target,
-    step: Apply,
-    live: Mapping[str, Any],
-    rules: Rules,
-    *,
-    subresource: str,
-    dry_run: bool,
-) -> Item:
-    """Apply; where items of lists are kept, only to the version that was read.
+    client: Client, target: Target, step: Apply, live: Mapping[str, Any], rules: Rules,
+    send: Callable[[Apply, Mapping[str, Any]], Item],
+) -> Item:  # fmt: skip
+    """``send`` the step; where items of lists are kept and somebody wrote meanwhile, one planned for what is there now.
 
-    If somebody wrote meanwhile it is read and planned anew, many times: each time one of those who write is done.
+    Many times, for each time one of those who write is done. Raises ApiError and MeshError.
     """
-    if not rules.keep_items:
-        return apply(client, target, step, live, rules, subresource=subresource, dry_run=dry_run)
-    for more in reversed(range(_TRIES)):
+    for _again in range(_TRIES if rules.keep_items else 0):
         try:
-            return apply(
-                client, target, _only_to(live, step), live, rules, subresource=subresource, dry_run=dry_run
-            )  # fmt: skip
+            return send(step, live)
         except ApiError as error:
-            newer = client.get(target.path) if more and error.status == 409 and not error.causes else None
+            newer = client.get(target.path) if error.status == 409 and not error.causes else None
             if newer is None:
                 raise
-        again = plan_present(joined(target.desired, newer, rules.keep_items), newer, rules)
-        if isinstance(again, Refuse):
-            raise MeshError(f"{target.ref} can't be applied", site=client.site, why=again.why, hint=again.hint)
-        if not isinstance(again, Apply):
+        planned = plan_present(target.desired, newer, rules)
+        if isinstance(planned, Refuse):
+            raise MeshError(f"{target.ref} can't be applied", site=client.site, why=planned.why, hint=planned.hint)
+        if not isinstance(planned, Apply):
             return kept(target.ref, newer)
-        step, live = again, newer
-    raise AssertionError("the last try returns or raises")
-
-
-def _only_to(live: Mapping[str, Any], step: Apply) -> Apply:
-    """The step, which the server refuses for any version but the one that was read."""
-    metadata = {**step.body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
-    return replace(step, body={**step.body, "metadata": metadata})
+        step, live = planned, newer
+    return send(step, live)
 
 
 def _apply(

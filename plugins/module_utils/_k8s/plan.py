@@ -16,6 +16,7 @@ from typing import Any, Union
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.compare import compare, without_fields_of
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.shared_lists import joined
 
 __all__ = [
     "Apply", "Create", "Delete", "Keep", "Predict", "Refuse", "Release", "Rules", "Step", "order", "plan_absent",
@@ -104,7 +105,7 @@ def plan_present(desired: Object, live: Mapping[str, Any] | None, rules: Rules) 
         return Refuse(f"it belongs to set '{held_by}'", "name each object in one set only")
     if not ours and not rules.adopt:
         return Refuse("it is there already and not ours", "set adopt: true to take it over, or leave it out")
-    body = _labelled(desired, origin or "adopted", rules.set_name)
+    body = _labelled(joined(desired, live, rules.keep_items), origin or "adopted", rules.set_name)
     fields = ownership.fields_of(live)
     body, left = without_fields_of(body, fields, ownership.managers_of(live, rules.respected))
     differences = compare(body, live, fields)
@@ -112,7 +113,14 @@ def plan_present(desired: Object, live: Mapping[str, Any] | None, rules: Rules) 
     if not differences:
         return Keep(notes)
     reasons = tuple(str(difference) for difference in differences)
+    if rules.keep_items:
+        body = _only_to(live, body)
     return Apply(body, (*reasons, *notes), adopting=not ours, mend=ours)
+
+
+def _only_to(live: Mapping[str, Any], body: Object) -> Object:
+    """The body, which the server refuses for any version but the one that was read."""
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}}
 
 
 def plan_status(desired: Object, live: Mapping[str, Any] | None, rules: Rules, *, check_mode: bool = False) -> Step:

@@ -13,7 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import LOCAL_INJECTOR, SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    ISTIOD_CONTAINER,
+    LOCAL_INJECTOR,
+    PROXY_CONTAINER,
+    SYSTEM_NAMESPACE,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._measure.figures import Figure
 
 __all__ = ["PARTS", "figures"]
@@ -22,7 +27,6 @@ Json = Mapping[str, Any]
 Usage = dict[str, tuple[str, int, int]]  # container -> (part, bytes of memory, nanoseconds of CPU)
 
 PARTS = ("istiod", "injector", "gateways", "sidecars")
-_PROXY = "istio-proxy"
 _MIB = 1 << 20
 
 
@@ -60,8 +64,10 @@ def _usage(summaries: Iterable[Json]) -> Usage:
 
 def _part(namespace: str, pod: str, container: str) -> str:
     """The part of the mesh that a container is, or nothing."""
-    if container == _PROXY:
+    if container == PROXY_CONTAINER:
         return "gateways" if namespace == SYSTEM_NAMESPACE else "sidecars"
-    if container == "discovery" and namespace == LOCAL_INJECTOR:
+    if container != ISTIOD_CONTAINER:
+        return ""
+    if namespace == LOCAL_INJECTOR:
         return "injector"
-    return "istiod" if namespace == SYSTEM_NAMESPACE and pod.startswith("istiod-") and container == "discovery" else ""
+    return "istiod" if namespace == SYSTEM_NAMESPACE and pod.startswith("istiod-") else ""

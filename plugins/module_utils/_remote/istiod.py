@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ISTIOD_CONTAINER, SYSTEM_NAMESPACE
 from ansible_collections.edge.mesh.plugins.module_utils._remote.api import Api, Time, until
 from ansible_collections.edge.mesh.plugins.module_utils._remote.endpoints import Counts, parse
 
@@ -132,7 +132,7 @@ class IstiodPods:
 
     def reason(self, pod: str, cluster: str, seconds: float) -> str | None:
         try:
-            lines = self._api.logs(SYSTEM_NAMESPACE, pod, "discovery", tail=300, since=seconds).splitlines()
+            lines = self._api.logs(SYSTEM_NAMESPACE, pod, ISTIOD_CONTAINER, tail=300, since=seconds).splitlines()
         except MeshError:
             return None
         return reason_in(lines, cluster)

@@ -18,12 +18,12 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import PROXY_CONTAINER
 from ansible_collections.edge.mesh.plugins.module_utils._verify import parallel
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Api, Finding, Json, unknown
 
 __all__ = ["Caller", "Mark", "judge", "run"]
 
-_CONTAINER = "istio-proxy"
 _CLUSTERS = "config_dump?resource=dynamic_active_clusters&mask=cluster.name,cluster.upstream_bind_config"
 _ROUTES = "config_dump?resource=dynamic_route_configs&name_regex=.*"
 _SOL_IP, _IP_TOS = "0", "1"
@@ -142,7 +142,7 @@ def _pod(api: Api, namespace: str, label: str) -> str:
 
 
 def _dump(api: Api, namespace: str, pod: str, path: str, seconds: float) -> Json:
-    done = api.exec(namespace, pod, _CONTAINER, ["pilot-agent", "request", "GET", path], timeout=seconds)
+    done = api.exec(namespace, pod, PROXY_CONTAINER, ["pilot-agent", "request", "GET", path], timeout=seconds)
     try:
         found: Json = json.loads(done.stdout)
     except ValueError as error:

@@ -17,8 +17,10 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
     EAST_WEST,
     EGRESS,
     INGRESS,
+    ISTIOD_CONTAINER,
     ISTIOD_GATEWAY,
     NETWORK_LABEL,
+    PROXY_CONTAINER,
     SYSTEM_NAMESPACE,
 )
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
@@ -26,7 +28,6 @@ from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RER
 __all__ = ["gateway_address", "gateway_names", "gateways_ready", "no_control_plane"]
 
 
-_PROXY = "istio-proxy"
 _CONTROL_PLANE_IMAGES = frozenset({"pilot", "istiod", "pilot-discovery"})
 _MOST_NAMES = 50
 
@@ -125,14 +126,14 @@ def _is_control_plane(pod: Json) -> bool:
         if image in _CONTROL_PLANE_IMAGES:
             return True
         # `discovery` is istiod's container; elsewhere it's a name that others may use
-        if container.get("name") == "discovery" and pod["metadata"].get("namespace") == SYSTEM_NAMESPACE:
+        if container.get("name") == ISTIOD_CONTAINER and pod["metadata"].get("namespace") == SYSTEM_NAMESPACE:
             return True
     return False
 
 
 def _has_proxy(pod: Json) -> bool:
     """Whether the pod runs a proxy; `auto` is the image of one that no webhook has filled in."""
-    return any(each.get("name") == _PROXY and each.get("image") != "auto" for each in _containers(pod))
+    return any(each.get("name") == PROXY_CONTAINER and each.get("image") != "auto" for each in _containers(pod))
 
 
 def _containers(pod: Json) -> list[Json]:

@@ -13,13 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._istio.gateway_only import GATEWAYS
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import EAST_WEST, EGRESS, SYSTEM_NAMESPACE
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    EAST_WEST,
+    EGRESS,
+    PROXY_CONTAINER,
+    SYSTEM_NAMESPACE,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import ownership
 from ansible_collections.edge.mesh.plugins.module_utils._verify.model import RERUN, Finding, Json
 
 __all__ = ["GIVES_UP", "gateway_only"]
 
-_PROXY = "istio-proxy"
 _INJECT, _REVISION, _NAMESPACE = "sidecar.istio.io/inject", "istio.io/rev", "istio-injection"
 _MOST_NAMES = 20
 # What a person must know who reads that such a site is well.
@@ -94,7 +98,9 @@ def _is_gateway(item: Json, template: Json) -> bool:
 def _has_proxy(pod: Json) -> bool:
     spec: Mapping[str, Any] = pod.get("spec") or {}
     containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
-    return any(each.get("name") == _PROXY for each in containers) and "deletionTimestamp" not in pod["metadata"]
+    return (
+        any(each.get("name") == PROXY_CONTAINER for each in containers) and "deletionTimestamp" not in pod["metadata"]
+    )
 
 
 def _is_narrow(hook: Json) -> bool:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from ansible_collections.edge.mesh.plugins.module_utils._checks import Record, is_healthy, record, timed
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._istio import remote_secret
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import ISTIOD_CONTAINER
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import kubeconfig
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.kubeconfig import Endpoint
@@ -192,7 +193,7 @@ class _Witness:
     def log(self) -> Iterable[str]:
         api = self._primary()
         pods = istiod.ready_pods(api, self._mesh)
-        texts = [api.logs(self._mesh.namespace, pod, "discovery", tail=_LOG_LINES) for pod in pods]
+        texts = [api.logs(self._mesh.namespace, pod, ISTIOD_CONTAINER, tail=_LOG_LINES) for pod in pods]
         return [line for text in texts for line in text.splitlines()]
 
 

@@ -16,13 +16,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._istio.names import LOCAL_INJECTOR, injection_path
+from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
+    LOCAL_INJECTOR,
+    PROXY_CONTAINER,
+    injection_path,
+)
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._xds.model import Finding, Mesh, Site
 
 __all__ = ["judge", "probe_pod", "refusal", "webhook_facts", "with_webhook"]
-
-_PROXY = "istio-proxy"
 
 
 def probe_pod(mesh: Mesh) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def judge(pod: Mapping[str, Any], site: Site) -> Finding:
     spec = pod.get("spec") or {}
     for kind in ("containers", "initContainers"):
         for container in spec.get(kind) or []:
-            if container.get("name") == _PROXY:
+            if container.get("name") == PROXY_CONTAINER:
                 return _settings(container, kind, site)
     names = [container.get("name") for container in spec.get("containers") or []]
     hint = "no webhook took the pod: check the site's injection webhook, its selectors and the revision"

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.module_utils._files import read_text, write_text
+from ansible_collections.edge.mesh.plugins.module_utils._files import UNWRITTEN, read_text, write_text
 
 __all__ = ["NAME", "LockFile"]
 
 NAME = "artifacts.lock"
 _SCHEMA = 1
-_UNWRITTEN = "make room there, or set edge_mesh_state_dir to a directory that can be written"
 
 
 class LockFile:
@@ -89,7 +88,7 @@ class LockFile:
             try:
                 write_text(self.path, text, 0o644)
             except OSError as error:
-                raise MeshError(f"{self.path} can't be written", why=error.strerror, hint=_UNWRITTEN) from error
+                raise MeshError(f"{self.path} can't be written", why=error.strerror, hint=UNWRITTEN) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
