@@ -22,7 +22,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._istio.names import (
     LOCAL_INJECTOR,
     SYSTEM_NAMESPACE,
 )
-from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, kubeconfig, ownership
+from ansible_collections.edge.mesh.plugins.module_utils._k8s import client, errors, kubeconfig, ownership
 from ansible_collections.edge.mesh.plugins.module_utils._pki import workload
 from ansible_collections.edge.mesh.plugins.module_utils._site import facts, network
 from ansible_collections.edge.mesh.plugins.module_utils._verify import parallel
@@ -88,6 +88,8 @@ def facts_of(asked: Asked, *, wait: float, optional: bool, seconds: float) -> Fa
     endpoint = kubeconfig.load(asked.kubeconfig, asked.context)
     with client.Client(endpoint, timeout=seconds, site=asked.site) as api:
         version = api.get("/version") or {}
+        if not isinstance(version.get("gitVersion"), str):  # a portal or another service may answer in JSON, too
+            raise errors.strange("GET", "/version", server=endpoint.server, site=asked.site)
         nodes = facts.node_addresses(api.list("/api/v1/nodes"))
         slices = api.list(_SLICES, labelSelector="kubernetes.io/service-name=kubernetes")
         server = asked.api_server or facts.api_server(slices, endpoint.server)
@@ -134,6 +136,9 @@ def all_of(sites: Iterable[Asked], *, wait: float, optional: bool, seconds: floa
                 found = facts_of(asked, wait=wait, optional=optional, seconds=seconds)
             except MeshError as error:
                 return _failed(asked, error.at(asked.site))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                # What one site answers must not end the run of all the others.
+                return _failed(asked, _unread(asked, error))
             return {**(found or unknown(asked)), "known": found is not None}
 
         return ask
@@ -154,6 +159,12 @@ def _end(pem: str | None) -> str | None:
         return workload.inspect(pem)[0].not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if pem else None
     except MeshError:
         return None
+
+
+def _unread(asked: Asked, error: Exception) -> MeshError:
+    why = f"its API's answers have a shape that isn't known here ({type(error).__name__}: {error})"
+    hint = f"check that the kubeconfig {asked.kubeconfig} leads to a Kubernetes API; if it does, please report this"
+    return MeshError("it can't be read", site=asked.site, why=why, hint=hint)
 
 
 def _failed(asked: Asked, error: MeshError) -> Facts:
