@@ -29,6 +29,7 @@ requirements:
 
 import textwrap
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,17 @@ def _stage_of(task: Any) -> str:
             outermost = above
         above = above._parent
     return str(outermost.name or outermost.action)
+
+
+def _sites_in(result: Mapping[str, Any]) -> dict[str, str]:
+    """Host -> name of its site, of a task that gives hosts theirs by `add_host`, as our playbooks do."""
+    found: dict[str, str] = {}
+    for each in [result, *(result.get("results") or [])]:
+        added = each.get("add_host") if isinstance(each, Mapping) else None
+        site = ((added or {}).get("host_vars") or {}).get("__edge_mesh_site")
+        if isinstance(site, Mapping) and "name" in site:
+            found[str(added["host_name"])] = str(site["name"])
+    return found
 
 
 def _is_rescued(task: Any) -> bool:
@@ -130,6 +142,11 @@ class CallbackModule(Default):
         if not self._brief:
             super().v2_playbook_on_include(included_file)
 
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Say nothing of a play that has nothing to do in this run, but with -v."""
+        if not self._brief:
+            super().v2_playbook_on_no_hosts_matched()
+
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """Begin a stage at a host, which ends the one before."""
         super().v2_runner_on_start(host, task)
@@ -142,9 +159,7 @@ class CallbackModule(Default):
     def v2_runner_on_ok(self, result: Any) -> None:
         """Count it; show it with -v, or if it is a message."""
         self._table_to_come |= self._reports.remember(result.task.action, result.result)
-        site = (result.result.get("ansible_facts") or {}).get("__edge_mesh_site")
-        if isinstance(site, dict) and "name" in site:
-            self._sites[result.host.name] = str(site["name"])
+        self._sites |= _sites_in(result.result)
         self._note(result, changed=result.result.get("changed", False))
         if self._brief and not self._run_is_verbose(result):
             self._handle_warnings_and_exception(result)

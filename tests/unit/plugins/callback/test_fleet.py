@@ -50,7 +50,12 @@ def playbook(directory: Path, *, failing: str = "") -> list[dict[str, Any]]:
     }  # fmt: skip
     for name, tasks in stages.items():
         (directory / name).write_text(yaml.safe_dump(tasks, sort_keys=False))
-    ours: dict[str, Any] = {"__edge_mesh_site": {"name": "{{ own_site }}"}}
+    named = {
+        "name": "Tell names", "loop": "{{ ansible_play_hosts_all }}", "changed_when": False,
+        "ansible.builtin.add_host": {
+            "name": "{{ item }}", "__edge_mesh_site": {"name": "{{ hostvars[item].own_site }}"},
+        },
+    }  # fmt: skip
     imported = [
         {"name": name, "ansible.builtin.import_tasks": file}
         for name, file in (("First stage", "one.yml"), ("Second stage", "two.yml"), ("Third stage", "three.yml"))
@@ -60,7 +65,7 @@ def playbook(directory: Path, *, failing: str = "") -> list[dict[str, Any]]:
     return [
         {"name": name, "hosts": "all", "gather_facts": False, "tasks": tasks}
         for name, tasks in (
-            ("Read the sites", [{"name": "Tell names", "ansible.builtin.set_fact": ours}, once]),
+            ("Read the sites", [named, once]),
             ("Do the work", imported),
             ("Say what became of it", [report(directory / "state", results=results)]),
         )
@@ -159,7 +164,7 @@ def test_a_run_without_a_table_keeps_its_recap_and_the_exit_code(tmp_path: Path)
     ran = run(tmp_path, plays, inventory(*SITES))
     assert ran.rc == 2
     assert lines(ran)[-1] == ("barn", "End", "failed: told to")
-    assert re.search(r"host-barn +: ok=1 .*failed=1", ran.output)
+    assert re.search(r"host-barn +: ok=0 .*failed=1", ran.output)
 
 
 def test_a_difference_is_shown_below_its_play(tmp_path: Path) -> None:
@@ -167,6 +172,22 @@ def test_a_difference_is_shown_below_its_play(tmp_path: Path) -> None:
     plays = [{"name": "Change a file", "hosts": "all", "gather_facts": False, "tasks": [copy]}]
     ran = run(tmp_path, plays, inventory("shop"), "--check", "--diff")
     assert ran.output.index("Change a file") < ran.output.index("+new") < ran.output.index("Write  ")
+
+
+def test_a_play_without_work_in_this_run_is_no_line(tmp_path: Path) -> None:
+    plays = [*playbook(tmp_path), {"name": "Nobody", "hosts": "localhost:!localhost", "gather_facts": False}]
+    ran = run(tmp_path, plays, inventory("shop"))
+    assert "no hosts matched" not in ran.output
+    assert "no hosts matched" in run(tmp_path, plays, inventory("shop"), "-v").output
+
+
+def test_sites_are_named_as_the_playbooks_own_tasks_tell_them() -> None:
+    (task,) = [
+        each
+        for each in yaml.safe_load((ROOT / "playbooks/tasks/inventory.yml").read_text())
+        if "__edge_mesh_site" in each.get("ansible.builtin.add_host", {})
+    ]
+    assert "loop" in task
 
 
 def test_fifty_sites_are_fifty_lines_a_stage_in_columns(tmp_path: Path) -> None:
