@@ -183,7 +183,7 @@ def _told(
         "summary": summary,
         "unhealthy": unhealthy,
         "paths": paths,
-        "finished": document.get("finished", params["finished"]),
+        "finished": shows,
     }
 
 

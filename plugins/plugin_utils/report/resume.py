@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.records import SCHEMA
 
 __all__ = ["is_report", "left", "left_before"]
 
@@ -34,7 +35,7 @@ def left(state_dir: str, mesh: str) -> list[str]:
 
 def is_report(document: Any, mesh: str) -> bool:
     """Whether this is what a run of the mesh writes: a file that was cut off or edited by hand may be anything."""
-    if not isinstance(document, dict) or document.get("mesh") != mesh:
+    if not isinstance(document, dict) or document.get("mesh") != mesh or document.get("schema", SCHEMA) != SCHEMA:
         return False
     rows, names = document.get("results"), document.get("left", [])
     whole = isinstance(rows, list) and all(isinstance(row, dict) and {"site", "result"} <= row.keys() for row in rows)

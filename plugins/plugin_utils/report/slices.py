@@ -60,7 +60,7 @@ def merged(mesh: str, parts: Mapping[str, Json], before: Iterable[str]) -> dict[
             if site in rows:
                 why = f"{site} is in the slices {owner[site]} and {part}"
                 raise MeshError(_WHAT, why=why, hint="give every site to one worker")
-            rows[site], owner[site] = {**row, "slice": part}, part
+            rows[site], owner[site] = {"step": "", "reason": "", **row, "slice": part}, part
     check = any(document.get("check") for document in parts.values())
     return records.run_document(
         mesh, list(rows.values()), check=check, finished=all(each.get("finished", True) for each in parts.values()),

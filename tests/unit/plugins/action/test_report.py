@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.edge.mesh.plugins.action import report
 from ansible_collections.edge.mesh.plugins.modules import report as documentation
-from ansible_collections.edge.mesh.plugins.plugin_utils.report.shown import CALLBACK
+from ansible_collections.edge.mesh.plugins.plugin_utils.report.shown import CALLBACK, Reports
 from tests.unit.plugins.modules.test_site_checks import assert_same
 from tests.unit.plugins.plugin_utils.report.test_records import made
 
@@ -84,6 +84,19 @@ def test_where_the_callback_is_enabled_the_table_is_left_to_it(
     run(mesh="mesh1", state_dir=str(tmp_path), records=[made("input.webhook", "shop")])
     assert shown == []
     assert (tmp_path / "reports" / "verify.json").exists()
+
+
+def test_a_merged_report_of_a_worker_that_was_cut_off_is_shown_by_callbacks_too(tmp_path: Path) -> None:
+    row = {"site": "shop", "step": "enrolment", "result": "running", "reason": ""}
+    document = {"schema": 1, "mesh": "mesh1", "healthy": False, "results": [row], "finished": False, "left": ["shop"]}
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "run-1.json").write_text(json.dumps(document))
+    result = run(name="run", mesh="mesh1", state_dir=str(tmp_path), slices=["1"])
+    assert (result["healthy"], result["unhealthy"]) == (False, ["shop"])
+    assert json.loads((tmp_path / "reports" / "run.json").read_text())["finished"] is False
+    reports = Reports()
+    reports.remember("edge.mesh.report", result)
+    assert any(line.text.startswith("shop  enrolment") for line in reports.lines())
 
 
 @pytest.mark.usefixtures("shown")

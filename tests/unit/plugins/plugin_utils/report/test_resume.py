@@ -42,7 +42,7 @@ def test_what_was_left_is_told(tmp_path: Path, document: dict[str, Any], names: 
         '{"mesh": "m", "results": [], "left": ["sh', "[]", "null", '{"mesh": "other", "results": []}',
         '{"mesh": "m"}', '{"mesh": "m", "results": 5}', '{"mesh": "m", "results": ["shop"]}',
         '{"mesh": "m", "results": [{"result": "failed"}]}', '{"mesh": "m", "results": [], "left": "shop"}',
-        '{"mesh": "m", "results": [], "left": [{"site": "shop"}]}',
+        '{"mesh": "m", "results": [], "left": [{"site": "shop"}]}', '{"schema": 2, "mesh": "m", "results": []}',
     ],
 )  # fmt: skip
 def test_a_report_that_is_cut_off_foreign_or_no_report_leaves_nothing_and_is_refused_for_resuming(

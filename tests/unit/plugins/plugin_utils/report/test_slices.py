@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.plugin_utils.report import slices
+from ansible_collections.edge.mesh.plugins.plugin_utils.report import slices, table
 
 
 def row(site: str, result: str = "done", **more: Any) -> dict[str, Any]:
@@ -48,6 +48,11 @@ def test_a_worker_that_was_cut_off_is_seen() -> None:
     parts = {"1": document(row("shop-1")), "2": document(row("shop-2", "running"), finished=False)}
     found = slices.merged("mesh1", parts, before=[])
     assert (found["healthy"], found["finished"], found["left"]) == (False, False, ["shop-2"])
+
+
+def test_a_row_that_says_no_step_and_no_reason_can_be_shown() -> None:
+    found = slices.merged("mesh1", {"1": document({"site": "shop-1", "result": "done"})}, before=[])
+    assert [line.text for line in table.whole(found, 100)][-1].startswith("mesh1: 1 site: 1 done")
 
 
 def test_two_workers_on_one_site_are_refused() -> None:
