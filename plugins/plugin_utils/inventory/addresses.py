@@ -10,6 +10,7 @@ Pure: a site's entry or a list in, problems out.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ from ansible_collections.edge.mesh.plugins.module_utils._site.facts import is_lo
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
 __all__ = ["bad_addresses", "bad_sources", "bad_url"]
+
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+_LONGEST_NAME = 253
 
 
 def bad_addresses(site: Mapping[str, Any]) -> list[Problem]:
@@ -33,6 +37,9 @@ def bad_addresses(site: Mapping[str, Any]) -> list[Problem]:
     for address in _listed(site.get("gateway_addresses")):
         if "/" in address or _is_own(address):
             message = f"edge_mesh_gateway_addresses holds {address!r}, where no other site finds it; write IPs or names"
+            problems.append(Problem(site["name"], message))
+        elif not _is_address(address):
+            message = f"edge_mesh_gateway_addresses holds {address!r}, which is neither an IP nor a host's name"
             problems.append(Problem(site["name"], message))
     return problems
 
@@ -65,6 +72,15 @@ def _listed(addresses: Any) -> list[str]:
     """Those that are texts: the check of types names the others."""
     found = addresses if isinstance(addresses, list) else []
     return [str(address) for address in found if isinstance(address, (str, int)) and str(address).strip()]
+
+
+def _is_address(address: str) -> bool:
+    """Whether Istio takes it for an IP or a name; 1.2.3 is neither, though resolvers make 1.2.0.3 of it."""
+    try:
+        return bool(ipaddress.ip_address(address))
+    except ValueError:
+        labels = address.removesuffix(".").split(".")
+        return len(address) <= _LONGEST_NAME and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
 
 
 def _is_own(address: str) -> bool:

@@ -201,7 +201,9 @@ def _site(
     variables = inventory.hostvars[hosts[0]]
     name = str(variables.get("edge_mesh_site") or group.removeprefix("site_").replace("_", "-"))
     if not _LABEL.fullmatch(name):
-        problems.append(Problem(name, "the site's name is not a DNS-1123 label (lower case letters, digits and -)"))
+        wanted = "a DNS-1123 label (up to 63 lower case letters, digits and -, none of those at an end)"
+        cure = f"rename the group {group}, or set its edge_mesh_site"
+        problems.append(Problem(None, f"the site's name {name!r} is not {wanted}; {cure}"))
     site: dict[str, Any] = {"name": name, "role": role, "group": group, "hosts": hosts, "host": hosts[0]}
     site |= {"k3s": {}, "machines": []}
     for variable, entry in schema.items():

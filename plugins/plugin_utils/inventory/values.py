@@ -10,6 +10,7 @@ something else than a text, and Ansible hands that on: what a person meant can't
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,9 +36,9 @@ def problem_of(name: str, value: Any, entry: Mapping[str, Any]) -> str | None:
     if entry["type"] == "int" and (isinstance(value, bool) or not _INTEGER.fullmatch(str(value))):
         return f"{name} is {value!r}; it must be a whole number"
     if entry["type"] == "list" and not isinstance(value, list):
-        return f"{name} must be a list, not {_kind(value)}"
+        return f"{name} must be a list, not {_kind(value)}{_as_json(name, '[...]', value)}"
     if entry["type"] == "dict" and not isinstance(value, Mapping):
-        return f"{name} must be a dictionary, not {_kind(value)}"
+        return f"{name} must be a dictionary, not {_kind(value)}{_as_json(name, '{...}', value)}"
     if entry.get("elements") == "str" and isinstance(value, list):
         return next((f"{name} holds {each!r}, which {why}" for each in value if (why := _no_entry(each))), None)
     return None
@@ -50,7 +51,8 @@ def cast(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "int" and value is not None:
         return int(value) if _INTEGER.fullmatch(str(value)) else entry["default"]
     if entry["type"] == "path" and value is not None:
-        return str(Path(str(value)).expanduser()) if str(value) else entry["default"]
+        # as Ansible itself expands the paths of its modules
+        return str(Path(os.path.expandvars(str(value))).expanduser()) if str(value) else entry["default"]
     if entry["type"] == "str" and value is not None:
         return str(value)
     if entry.get("elements") == "str" and isinstance(value, list):
@@ -63,6 +65,11 @@ def _no_text(value: Any) -> str:
     if isinstance(value, (bool, float)):
         return f"is read as {value!r}; put it into quotes"
     return "" if isinstance(value, (str, int)) else f"must be a text, not {_kind(value)}"
+
+
+def _as_json(name: str, shape: str, value: Any) -> str:
+    """How to give a list or a dictionary by -e, where ``name=value`` makes a text of it."""
+    return f"; on the command line write -e '{{\"{name}\": {shape}}}'" if isinstance(value, str) else ""
 
 
 def _no_entry(value: Any) -> str:

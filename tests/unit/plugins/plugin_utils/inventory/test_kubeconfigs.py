@@ -27,6 +27,7 @@ def model(directory: Path, *, shop: dict[str, Any] | None = None) -> dict[str, A
     for name, role in (("centre", "primary"), ("shop", "edge")):
         sites[name] = {
             "name": name,
+            "group": f"site_{name}",
             "role": role,
             "hosts": [f"h-{name}"],
             "primary": "centre",
@@ -59,12 +60,16 @@ def user(**entries: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "mode", "expected"),
     [
-        (None, 0o600, "it doesn't exist (see edge_mesh_kubeconfig)"),
+        (
+            None,
+            0o600,
+            "it doesn't exist (put the site's kubeconfig there (mode 0600), or set edge_mesh_kubeconfig of site_shop)",
+        ),
         (GOOD, 0o644, "others can read it (mode 0644) (chmod 600 "),
         (user(exec={"command": "aws"}), 0o600, "'exec' is refused: it would run a program"),
         (user(tokenFile="/x", token="t"), 0o600, "'tokenFile' is refused: it points at another file"),
         ({**GOOD, "contexts": [*GOOD["contexts"], {"name": "y", "context": {}}]}, 0o600, "it has several contexts"),
-        ({}, 0o600, "it has no contexts"),
+        ({}, 0o600, "it has no contexts (set edge_mesh_kubeconfig to a kubeconfig that this site can be reached with)"),
     ],
 )
 def test_a_bad_one_is_named_with_its_site(

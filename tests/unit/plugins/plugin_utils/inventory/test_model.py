@@ -83,7 +83,8 @@ def test_one_edge_or_five_make_no_difference() -> None:
     [
         pytest.param({"centre": {"edge_mesh_provider": None}}, {}, "edge_mesh_provider is required", id="no provider"),
         pytest.param({"centre": {"edge_mesh_provider": "kindd"}}, {}, "it can be kind, k3s, existing", id="provider"),
-        pytest.param({"centre": {}, "Shop": {}}, {}, "Shop: the site's name is not a DNS-1123 label", id="name"),
+        pytest.param({"centre": {}, "Shop": {}}, {}, "the site's name 'Shop' is not a DNS-1123 label", id="name"),
+        pytest.param({"centre": {}, "": {}}, {}, "rename the group site_, or set its edge_mesh_site", id="no name"),
         pytest.param(
             {"centre": {}, "a": {"edge_mesh_site": "x"}, "b": {"edge_mesh_site": "x"}},
             {},
@@ -218,6 +219,8 @@ def test_every_variable_of_the_schema_is_described() -> None:
         ({"edge_mesh_gateway_addresses": ["127.0.0.1"]}, "holds '127.0.0.1', where no other site finds it"),
         ({"edge_mesh_gateway_addresses": ["192.0.2.0/24"]}, "holds '192.0.2.0/24', where no other site finds it"),
         ({"edge_mesh_gateway_addresses": [""]}, "holds '', which is empty"),
+        ({"edge_mesh_gateway_addresses": ["1.2.3"]}, "holds '1.2.3', which is neither an IP nor a host's name"),
+        ({"edge_mesh_gateway_addresses": ["gw 1"]}, "holds 'gw 1', which is neither an IP nor a host's name"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_named(variables: dict[str, Any], expected: str) -> None:

@@ -41,7 +41,16 @@ def test_a_value_comes_out_in_its_type(entry: dict[str, Any], value: Any, made: 
         (FLAG, "perhaps", "edge_mesh_x is 'perhaps'; it must be true or false"),
         (NUMBER, True, "edge_mesh_x is True; it must be a whole number"),
         (NUMBER, 1.5, "edge_mesh_x is 1.5; it must be a whole number"),
-        (LIST, "100%", "edge_mesh_x must be a list, not a text"),
+        (
+            LIST,
+            "100%",
+            """edge_mesh_x must be a list, not a text; on the command line write -e '{"edge_mesh_x": [...]}'""",
+        ),
+        (
+            DICT,
+            "a",
+            """edge_mesh_x must be a dictionary, not a text; on the command line write -e '{"edge_mesh_x": {...}}'""",
+        ),
         (LIST, 5, "edge_mesh_x must be a list, not a number"),
         (DICT, ["a"], "edge_mesh_x must be a dictionary, not a list"),
         (TEXTS, ["a", None], "edge_mesh_x holds None, which is empty"),
@@ -52,6 +61,14 @@ def test_a_value_comes_out_in_its_type(entry: dict[str, Any], value: Any, made: 
 )
 def test_what_a_person_cant_have_meant_is_refused(entry: dict[str, Any], value: Any, said: str) -> None:
     assert problem_of("edge_mesh_x", value, entry) == said
+
+
+def test_a_path_is_expanded_as_ansible_expands_those_of_its_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/x")
+    monkeypatch.setenv("EDGE_MESH_TEST", "state")
+    assert [cast(path, PATH) for path in ("~/a", "$HOME/a", "/srv/${EDGE_MESH_TEST}/a")] == [
+        "/home/x/a", "/home/x/a", "/srv/state/a",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [{"a": "hush"}, ["hush"], 1.5])
