@@ -84,8 +84,8 @@ def _sites_in(result: Mapping[str, Any]) -> dict[str, str]:
     """Host -> name of its site, of a task that gives hosts theirs by `add_host`, as our playbooks do."""
     found: dict[str, str] = {}
     for each in [result, *(result.get("results") or [])]:
-        added = each.get("add_host") if isinstance(each, Mapping) else None
-        site = ((added or {}).get("host_vars") or {}).get("__edge_mesh_site")
+        added = (each.get("add_host") if isinstance(each, Mapping) else None) or {}
+        site = (added.get("host_vars") or {}).get("__edge_mesh_site")
         if isinstance(site, Mapping) and "name" in site:
             found[str(added["host_name"])] = str(site["name"])
     return found

@@ -28,6 +28,8 @@ __all__ = ["Endpoint", "contexts", "load", "parse"]
 
 MAX_BYTES = 1 << 20
 
+_MISSING = "put it there (mode 0600), or set edge_mesh_kubeconfig; site.yml writes those of kind and k3s"
+
 _HARMLESS_CLUSTER = frozenset(
     {"server", "certificate-authority-data", "tls-server-name", "disable-compression", "extensions"}
 )
@@ -81,7 +83,7 @@ def load(path: str, context: str | None, *, allow_proxy: bool = False) -> Endpoi
     except OSError as error:
         reasons = {errno.ENOENT: "it doesn't exist", errno.EACCES: "no permission to read it"}
         why = reasons.get(error.errno or 0) or error.strerror or str(error)
-        raise _unusable(path, why) from error
+        raise _unusable(path, why, hint=_MISSING if error.errno == errno.ENOENT else None) from error
     if len(content) > MAX_BYTES:
         raise _unusable(path, f"it is larger than {MAX_BYTES} bytes")
     try:

@@ -10,7 +10,6 @@ Reads files on the controller and connects to nothing. Providers that write thei
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
@@ -37,7 +36,5 @@ def bad_kubeconfigs(model: Mapping[str, Any], hosts: Iterable[str]) -> list[Prob
             kubeconfig.load(site["kubeconfig"], site["context"])
         except MeshError as error:
             hint = "set edge_mesh_kubeconfig to a kubeconfig that this site can be reached with"
-            if not Path(site["kubeconfig"]).exists():
-                hint = f"put the site's kubeconfig there (mode 0600), or set edge_mesh_kubeconfig of {site['group']}"
             problems.append(Problem(name, error.message if error.hint else f"{error.message} ({hint})"))
     return problems

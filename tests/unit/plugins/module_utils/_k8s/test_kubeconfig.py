@@ -234,7 +234,7 @@ def test_a_file_that_others_can_reach_is_refused(tmp_path, mode):
 
 
 def test_files_that_arent_there_or_arent_files_are_refused(tmp_path):
-    with pytest.raises(MeshError, match="it doesn't exist"):
+    with pytest.raises(MeshError, match=r"it doesn't exist \(put it there \(mode 0600\), or set edge_mesh_kubeconfig"):
         load(str(tmp_path / "none"), None)
     with pytest.raises(MeshError, match="it isn't a regular file"):
         load(str(tmp_path), None)

@@ -27,7 +27,6 @@ def model(directory: Path, *, shop: dict[str, Any] | None = None) -> dict[str, A
     for name, role in (("centre", "primary"), ("shop", "edge")):
         sites[name] = {
             "name": name,
-            "group": f"site_{name}",
             "role": role,
             "hosts": [f"h-{name}"],
             "primary": "centre",
@@ -63,7 +62,7 @@ def user(**entries: Any) -> dict[str, Any]:
         (
             None,
             0o600,
-            "it doesn't exist (put the site's kubeconfig there (mode 0600), or set edge_mesh_kubeconfig of site_shop)",
+            "it doesn't exist (put it there (mode 0600), or set edge_mesh_kubeconfig; ",
         ),
         (GOOD, 0o644, "others can read it (mode 0644) (chmod 600 "),
         (user(exec={"command": "aws"}), 0o600, "'exec' is refused: it would run a program"),
