@@ -13,10 +13,13 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.plugin_utils import warm
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.kubeconfigs import bad_kubeconfigs
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.limits import cut_sites
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, read
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import resume
+
+warm.load()  # here, for this file is imported before the first worker is forked
 
 ARGUMENTS = {"kubeconfigs": {"type": "bool", "default": False}, "resume": {"type": "bool", "default": False}}
 
