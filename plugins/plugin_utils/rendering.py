@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``istioctl manifest generate`` makes of an operator's values, kept by content (used by `istio_manifest`).
+"""What ``istioctl manifest generate`` makes of values, kept by content (used by the lookup `istio_manifest`).
 
 The same istioctl makes the same of the same input, in half a second to a second of CPU; a fleet has one input a site.
 It is kept as JSON: of Istio's definitions, reading YAML takes a third of a second of CPU, reading JSON next to nothing.

@@ -27,8 +27,6 @@ READ_ONLY = {
 ELSEWHERE = {
     # makes containers: check mode, creation, a second run and removal are steps of the lab
     "kind_cluster": ("tests/lab/test_main_job.py", "tests/unit/plugins/module_utils/_kind/test_cluster.py"),
-    # renders, and keeps what it rendered in the controller's cache
-    "istio_manifest": ("tests/unit/plugins/plugin_utils/test_rendering.py",),
     # the controller's own files, by a server on loopback
     "k3s_release": ("tests/unit/plugins/plugin_utils/k3s/test_release.py",),
     # empties the machine that it runs on: a machine laid out by a test, and the machines of a scenario

@@ -35,7 +35,6 @@ RUN = {
 # Examples that can't be run here, and where the module's answer is compared instead.
 ELSEWHERE = {
     "artifacts": "builds for minutes; the lab's first task is its first example",
-    "istio_manifest": "needs a template beside the task; the lab runs it by two roles",
     "k3s_machine_info": "reads the machine it runs on; compared in tests/unit/plugins/module_utils/_k3s",
     "k3s_release": "fetches a release of K3s; compared in tests/unit/plugins/plugin_utils/k3s",
     "k3s_removed": "empties the machine it runs on; the scenario k3s runs it by its role",

@@ -35,7 +35,6 @@ INLINE = "marker-inline-secret-value"
 KEY = "-----BEGIN PRIVATE KEY-----\nbWFya2VyLW9mLWEtYnJva2VuLXByaXZhdGUta2V5\n-----END PRIVATE KEY-----\n"
 NO_API = {
     "artifacts",
-    "istio_manifest",
     "k3s_machine_info",
     "k3s_release",
     "k3s_removed",
