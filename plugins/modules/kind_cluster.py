@@ -170,7 +170,9 @@ def _present(kind: Kind, wanted: Wanted, links: Iterable[str], check_mode: bool,
     node = None if check_mode and not kind.there() else kind.node(wanted.name)
     if node:
         _refuse_unusable(kind, node, wanted)
-    if node and not kind.is_whole(node):
+    # The kubeconfig is written when a cluster stands: one that serves is whole, and Docker needn't look into its node.
+    serves = node is not None and node.running and _serves(wanted, node)
+    if node and not serves and not kind.is_whole(node):
         reasons.append("the cluster was half-created")
         if not check_mode:
             kind.delete(wanted.name)
@@ -188,7 +190,7 @@ def _present(kind: Kind, wanted: Wanted, links: Iterable[str], check_mode: bool,
     elif not node.running:
         kind.start(node)
     reasons += _linked(kind, wanted, node or kind.node(wanted.name), links, check_mode=False)
-    if node and node.running and _serves(wanted, node):
+    if serves:
         return Outcome(bool(reasons), {"reasons": reasons, "exists": True})
     text = kind.kubeconfig(wanted.name)
     if read_text(wanted.kubeconfig) != text or not is_private(wanted.kubeconfig):

@@ -122,6 +122,13 @@ options:
       - Apply only this part of the objects, through its own path. The objects must be there, and get no labels.
     type: str
     choices: [status]
+  status:
+    description:
+      - Objects whose C(status) is applied, too, through its own path, as O(subresource=status) does in a call of its
+        own. It comes after O(objects), which may hold the same ones, and before anything is waited for. YAML text, an
+        object, or a list of objects.
+    type: raw
+    version_added: 0.1.0
   wait:
     description:
       - Wait until Deployments, StatefulSets, DaemonSets and Pods are ready, Jobs complete, definitions established, and
@@ -257,6 +264,7 @@ ARGUMENTS: Mapping[str, Any] = {
     "force_conflicts": {"type": "bool", "default": False},
     "respect_managers": {"type": "list", "elements": "str", "default": list(RESPECTED)},
     "subresource": {"type": "str", "choices": ["status"]},
+    "status": {"type": "raw"},
     "wait": {"type": "raw", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
@@ -286,6 +294,7 @@ def handle(call: Call) -> Outcome:
         until=until,
         wait_seconds=wait,
         subresource=params["subresource"] or "",
+        statuses=_documents(params["status"], "status"),
     )
     with Client(endpoint, timeout=min(timeout, 30), site=params["site"], deadline=until) as client:
         report = converge(client, request, clock)
@@ -296,21 +305,10 @@ def handle(call: Call) -> Outcome:
 def objects_of(params: Mapping[str, Any]) -> list[Object]:
     """The objects that the options name; raises MeshError if there are none where there must be some."""
     given, src = params["objects"], params["src"]
-    documents: list[Any] = []
-    if src is not None:
-        documents = from_yaml(_text(src), src)
-    elif isinstance(given, str):
-        documents = from_yaml(given, "objects")
-    elif isinstance(given, Mapping):
-        documents = [given]
-    elif isinstance(given, list):
-        documents = given
-    elif given is not None:
-        raise MeshError("objects can't be read", why="it is neither a list nor YAML text")
     present = params["state"] == "present"
-    if params["subresource"] and not present:
+    if (params["subresource"] or params["status"]) and not present:
         raise MeshError("a subresource can't be deleted", hint="delete its object, or apply another status")
-    objects = flatten(documents, src or "objects")
+    objects = _documents(given, "objects") if src is None else flatten(from_yaml(_text(src), src), src)
     objects += [secretfiles.secret(entry, read=present) for entry in params["secret_files"]]
     if objects:
         return objects
@@ -320,6 +318,20 @@ def objects_of(params: Mapping[str, Any]) -> list[Object]:
     if given is not None or src is not None or not params["set"]:
         raise MeshError("there is nothing to delete", why="no object is given", hint="name objects, or only the set")
     return []
+
+
+def _documents(given: Any, option: str) -> list[Object]:
+    """The objects of an option: YAML text, one object or a list; raises MeshError for anything else."""
+    documents: list[Any] = []
+    if isinstance(given, str):
+        documents = from_yaml(given, option)
+    elif isinstance(given, Mapping):
+        documents = [given]
+    elif isinstance(given, list):
+        documents = given
+    elif given is not None:
+        raise MeshError(f"{option} can't be read", why="it is neither a list nor YAML text")
+    return flatten(documents, option)
 
 
 def wait_seconds(value: Any, timeout: float) -> float | None:
@@ -349,7 +361,7 @@ def _text(path: str) -> str:
 
 def _outcome(report: Report, requests: int, call: Call) -> Outcome:
     # the objects may be megabytes and may hold Secrets: they aren't sent back with the answer
-    arguments = {name: value for name, value in call.params.items() if name != "objects"}
+    arguments = {name: value for name, value in call.params.items() if name not in ("objects", "status")}
     return Outcome(
         changed=report.changed,
         result={
@@ -367,7 +379,7 @@ MODULE = Module(
     ARGUMENTS,
     handle,
     {
-        "mutually_exclusive": [("objects", "src"), ("subresource", "set")],
+        "mutually_exclusive": [("objects", "src"), ("subresource", "set"), ("subresource", "status")],
         "required_if": [("prune", True, ("set",))],
     },
 )

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._k8s import (
@@ -28,6 +27,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.discovery import Re
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.documents import Object, Ref, clean, ref_of
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.execute import Item
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.observe import Live, Parallel, Target
+from ansible_collections.edge.mesh.plugins.module_utils._k8s.patience import Patience
 from ansible_collections.edge.mesh.plugins.module_utils._k8s.plan import (
     Apply,
     Create,
@@ -55,6 +55,7 @@ class Request:
     """What is wanted of one site; ``wait_seconds`` None means not to wait, ``until`` is the clock's deadline.
 
     ``prune_kinds`` are the group kinds that pruning asks for beside those of ``objects``; empty: all there are.
+    ``statuses`` are objects whose status is applied once ``objects`` are, and before anything is waited for.
     """
 
     objects: Sequence[Object]
@@ -66,6 +67,7 @@ class Request:
     wait_seconds: float | None = None
     subresource: str = ""
     prune_kinds: Sequence[str] = ()
+    statuses: Sequence[Object] = ()
 
 
 @dataclass
@@ -98,6 +100,7 @@ class _Run:
         self._request = request
         self._clock = clock
         self._work = work
+        self._patience = Patience(client, work, clock)
         self._report = Report()
 
     # -- present ------------------------------------------------------------------------------------------------------
@@ -112,17 +115,31 @@ class _Run:
         leaving = _leaving(live)
         steps = self._plan(targets, {name: item for name, item in live.items() if name not in leaving})
         if leaving and not request.check_mode:
-            self._until_gone(
+            self._patience.until_gone(
                 [(target, live[target.ref.identity]) for target in targets if target.ref.identity in leaving],
                 request.until,
             )
         done = self._waves(targets, steps, live, set(leaving))
         self._report.items = [done[target.ref.identity] for target in targets]
+        if request.statuses:
+            self._publish()
         if request.wait_seconds is not None and not request.check_mode and not request.subresource:
-            self._until_ready(targets)
+            until = min(self._clock.now() + request.wait_seconds, request.until)
+            self._patience.until_ready(targets, until, "ready")
         if request.prune:  # last: what is on its way out serves until what replaces it is ready
             self._prune(targets)
         return self._report
+
+    def _publish(self) -> None:
+        """Apply the statuses, as a call of its own would."""
+        rules = replace(self._request.rules, set_name=None, adopt=False, keep_items=())
+        asked = replace(
+            self._request, objects=self._request.statuses, statuses=(), rules=rules, subresource="status", prune=False,
+            wait_seconds=None,
+        )  # fmt: skip
+        report = _Run(self._client, asked, self._clock, self._work).present()
+        self._report.items += report.items
+        self._report.warnings += report.warnings
 
     def _plan(self, targets: Sequence[Target], live: Mapping[tuple[str, str, str, str], Live]) -> list[Step]:
         """A step for each target; raises MeshError if any of them must not be touched, before anything is done."""
@@ -191,7 +208,7 @@ class _Run:
                 if target.ref in coming and target.ref.kind != "Namespace" and used & from_crds([target.desired]).keys()
             ]  # fmt: skip
             if made and not self._request.check_mode:  # a second or two: not where nothing of the call stands on it
-                self._wait_for(made, self._request.until, "established")
+                self._patience.until_ready(made, self._request.until, "established")
         return done
 
     def _with_pods(self, item: Item, new_namespaces: set[str]) -> Item:
@@ -261,7 +278,7 @@ class _Run:
         self._report.items = self._take_away(found, why, "deleted")
         if request.wait_seconds is not None and not request.check_mode:
             gone = {item.ref.identity for item in self._report.items if item.action in ("deleted", "pruned")}
-            self._until_gone(
+            self._patience.until_gone(
                 [(Target(ref, resource, {}), item) for ref, resource, item in found
                  if item is not None and ref.identity in gone],
                 min(self._clock.now() + request.wait_seconds, request.until),
@@ -316,85 +333,9 @@ class _Run:
             return execute.kept(ref, live, (why,))
         return execute.release(self._client, ref, resource, live, (why,), dry_run=self._request.check_mode)
 
-    # -- waiting ------------------------------------------------------------------------------------------------------
-
-    def _until_gone(self, leaving: Sequence[tuple[Target, Live]], until: float) -> None:
-        """Wait until objects that are being deleted are gone, or made anew under their name."""
-        left = list(leaving)
-        last: Live = {}
-
-        def check() -> bool:
-            nonlocal last
-            answers = self._work.all(lambda entry: self._client.get(entry[0].path), left)
-            still = [
-                (entry, now) for entry, now in zip(left, answers, strict=True)
-                if now is not None and now["metadata"].get("uid") == entry[1]["metadata"].get("uid")
-            ]  # fmt: skip
-            left[:] = [entry for entry, _now in still]
-            last = still[0][1] if still else {}
-            return not left
-
-        if left and not wait.poll(check, until=until, clock=self._clock):
-            raise MeshError(
-                f"{left[0][0].ref} isn't gone in time",
-                site=self._client.site,
-                why=_why_still_there(last) + (f"; and {len(left) - 1} more" if len(left) > 1 else ""),
-                hint="look for a finalizer whose controller is gone",
-            )
-
-    def _until_ready(self, targets: Sequence[Target]) -> None:
-        seconds = self._request.wait_seconds or 0
-        self._wait_for(targets, min(self._clock.now() + seconds, self._request.until), "ready")
-
-    def _wait_for(self, targets: Sequence[Target], until: float, goal: str) -> None:
-        """Poll what isn't ready yet; raises MeshError with the first object's reason when the time is up."""
-        left = list(targets)
-        last: dict[tuple[str, str, str, str], tuple[Live | None, wait.Progress]] = {}
-
-        def check() -> bool:
-            answers = self._work.all(lambda target: self._client.get(target.path), left)
-            for target, now in zip(list(left), answers, strict=True):
-                state = wait.progress(now)
-                last[target.ref.identity] = now, state
-                if isinstance(state, wait.Failed):
-                    raise self._not_ready([target], last, goal)
-                if isinstance(state, wait.Ready):
-                    left.remove(target)
-            return not left
-
-        if not wait.poll(check, until=until, clock=self._clock):
-            raise self._not_ready(left, last, goal)
-
-    def _not_ready(
-        self,
-        left: Sequence[Target],
-        last: Mapping[tuple[str, str, str, str], tuple[Live | None, wait.Progress]],
-        goal: str,
-    ) -> MeshError:
-        target = min(left, key=lambda target: order(target.ref))
-        live, state = last[target.ref.identity]
-        why = state.why if isinstance(state, (wait.Waiting, wait.Failed)) else ""
-        pods = wait.why_pods(self._client, live) if live is not None else None
-        if pods:
-            why += f"; {pods}"
-        if len(left) > 1:
-            why += f"; and {len(left) - 1} more objects wait"
-        where = f"-n {target.ref.namespace} " if target.ref.namespace else ""
-        hint = f"look at: kubectl {where}describe {target.resource.plural} {target.ref.name}"
-        return MeshError(f"{target.ref} isn't {goal} in time", site=self._client.site, why=why, hint=hint)
-
 
 def _leaving(live: Mapping[tuple[str, str, str, str], Live]) -> dict[tuple[str, str, str, str], Live]:
     """The objects that are being deleted, and those whose namespace is: they will be gone in a moment."""
     going = {identity for identity, item in live.items() if item["metadata"].get("deletionTimestamp")}
     namespaces = {name for group, kind, _none, name in going if (group, kind) == ("", "Namespace")}
     return {identity: item for identity, item in live.items() if identity in going or identity[2] in namespaces}
-
-
-def _why_still_there(live: Mapping[str, Any]) -> str:
-    metadata = live.get("metadata") or {}
-    for condition in (live.get("status") or {}).get("conditions") or []:
-        if condition.get("type") in ("NamespaceContentRemaining", "NamespaceFinalizersRemaining"):
-            return str(condition.get("message"))
-    finalizers = metadata.get("finalizers") or []
-    return f"finalizers are left: {', '.join(finalizers)}" if finalizers else "its deletion is under way"
