@@ -4,8 +4,9 @@
 
 """How somebody who has done it often joins a site to a mesh: helm, istioctl and kubectl (used by `benchmarks.join`).
 
-Every file is ready, what doesn't depend on one another runs at the same time, and nothing is checked beyond what has to
-be waited for. helm is built from its pinned Go module; the charts are those of Istio's own, at the lab's version.
+Every file is ready, and nothing is checked beyond what has to be waited for. One expert writes a script of one command
+after the other; the other one has what doesn't depend on one another run at the same time. helm is built from its
+pinned Go module; the charts are those of Istio's own, at the lab's version.
 """
 
 from __future__ import annotations
@@ -54,10 +55,14 @@ def charts() -> Path:
 
 
 class Expert:
-    """One site that is joined, and taken out again; ``directory`` holds the files, ``site`` has a running cluster."""
+    """One site that is joined, and taken out again; ``directory`` holds the files, ``site`` has a running cluster.
 
-    def __init__(self, lab: Lab, site: str, directory: Path) -> None:
+    ``side_by_side`` tells the expert whose commands run at the same time where they can.
+    """
+
+    def __init__(self, lab: Lab, site: str, directory: Path, *, side_by_side: bool) -> None:
         self._lab = lab
+        self._workers = 3 if side_by_side else 1
         self._site = site
         self._directory = directory
 
@@ -104,9 +109,9 @@ class Expert:
         }
         self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         self._together(
-            self._register,
             lambda: self._helm("istio-base", self._charts / _CHARTS["istio-base"]),
             lambda: self._helm("istiod", self._charts / _CHARTS["istiod"]),
+            self._register,
         )
         # without its CA bundle nothing is injected, and a gateway's image is none
         self._await(lambda: bool(self._here("get", _WEBHOOK, "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}")))
@@ -163,9 +168,8 @@ class Expert:
     def _at_primary(self, *words: str, stdin: str | None = None) -> str:
         return self._lab.kubectl(self._lab.primary, *words, stdin=stdin)
 
-    @staticmethod
-    def _together(*steps: Callable[[], None]) -> None:
-        with ThreadPoolExecutor(len(steps)) as pool:
+    def _together(self, *steps: Callable[[], None]) -> None:
+        with ThreadPoolExecutor(self._workers) as pool:
             for done in [pool.submit(step) for step in steps]:
                 done.result()
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One site joined to a running mesh: ``site.yml --limit`` beside an expert's script of helm, istioctl and kubectl.
+"""One site joined to a running mesh: ``site.yml --limit`` beside experts' scripts of helm, istioctl and kubectl.
 
 ``python -m benchmarks.join`` needs the running lab (`make lab`) and puts a KinD cluster beside it, which goes again.
 Both begin at a cluster without anything of Istio, and end with its gateways ready and known to the mesh; then the same
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +33,8 @@ from benchmarks.xds_health import LAB, Lab
 
 PAGE = ROOT / "docs/benchmarks/join.md"
 RESULTS = ROOT / "benchmarks/results/join.csv"
-OURS, EXPERT = "site.yml --limit", "helm, istioctl, kubectl"
+OURS = "site.yml --limit"
+IN_TURN, AT_ONCE = "helm, istioctl, kubectl in turn", "helm, istioctl, kubectl side by side"
 JOIN, ANSWERS, NOTHING = "join", "until both directions answer", "nothing to do"
 SITE, APPS = "bench", "edge-mesh-bench"
 _PATIENCE = 120.0
@@ -143,14 +144,16 @@ class Calls:
         }  # fmt: skip
 
 
-def measure(joining: Joining, expert: Expert, calls: Calls, rounds: int) -> list[Sample]:
+def measure(joining: Joining, experts: Mapping[str, Expert], calls: Calls, rounds: int) -> list[Sample]:
     """Each joins a cluster that has nothing of Istio, sees traffic both ways, and runs again with nothing to do."""
     joining.ours()  # makes the cluster, too
-    expert.prepare()
+    for expert in experts.values():
+        expert.prepare()
     joining.leave()
     samples = []
     for turn in range(rounds):
-        ways = [(OURS, joining.ours, joining.leave), (EXPERT, expert.join, expert.undo)]
+        ways = [(OURS, joining.ours, joining.leave)]
+        ways += [(name, expert.join, expert.undo) for name, expert in experts.items()]
         for name, work, undo in ways if turn % 2 == 0 else reversed(ways):
             started = time.perf_counter()
             work()
@@ -167,12 +170,15 @@ def measure(joining: Joining, expert: Expert, calls: Calls, rounds: int) -> list
 
 
 def goals(summaries: Sequence[Summary]) -> list[str]:
-    """Whether we take no longer than the expert."""
+    """Whether we take no longer than the experts."""
     median = {(each.row, each.contender): each.median for each in summaries}
     lines = []
     for row in (JOIN, ANSWERS, NOTHING):
-        ratio = median[row, EXPERT] / median[row, OURS]
-        lines.append(f"* {row}: the expert takes **{ratio:.1f} times ours, {'met' if ratio >= 1 else 'missed'}**.")
+        told = []
+        for name in (IN_TURN, AT_ONCE):
+            ratio = median[row, name] / median[row, OURS]
+            told.append(f"{name} takes **{ratio:.2f} times ours, {'met' if ratio >= 1 else 'missed'}**")
+        lines.append(f"* {row}: {'; '.join(told)}.")
     return lines
 
 
@@ -197,7 +203,11 @@ def main(arguments: list[str]) -> int:
         calls = Calls(lab)
         opened.callback(calls.take, lab.primary)
         calls.bring(lab.primary)
-        samples = measure(joining, Expert(lab, SITE, directory), calls, options.rounds)
+        experts = {
+            IN_TURN: Expert(lab, SITE, directory, side_by_side=False),
+            AT_ONCE: Expert(lab, SITE, directory, side_by_side=True),
+        }
+        samples = measure(joining, experts, calls, options.rounds)
     summaries = summarise(samples)
     lines = [f"{machine()}.", "", *table(summaries, OURS), "", *goals(summaries)]
     write_csv(RESULTS, samples)
