@@ -47,10 +47,11 @@ def read(directory: Path, parts: Iterable[str], mesh: str) -> dict[str, Json]:
     return found
 
 
-def merged(mesh: str, parts: Mapping[str, Json], before: Iterable[str]) -> dict[str, Any]:
+def merged(mesh: str, parts: Mapping[str, Json], before: Iterable[str], expected: Iterable[str] = ()) -> dict[str, Any]:
     """One ``run.json`` of the slices' reports; ``before`` are the sites that earlier runs have left.
 
-    Raises MeshError if two slices hold the same site: then their workers weren't kept apart.
+    A site of ``expected`` that no slice holds is a row, too: a worker that nobody named, or that had fewer sites than
+    it should, is seen. Raises MeshError if two slices hold the same site: then their workers weren't kept apart.
     """
     rows: dict[str, Json] = {}
     owner: dict[str, str] = {}
@@ -61,6 +62,9 @@ def merged(mesh: str, parts: Mapping[str, Json], before: Iterable[str]) -> dict[
                 why = f"{site} is in the slices {owner[site]} and {part}"
                 raise MeshError(_WHAT, why=why, hint="give every site to one worker")
             rows[site], owner[site] = {"step": "", "reason": "", **row, "slice": part}, part
+    absent = f"it is in none of the slices {', '.join(parts)}; name the slice that has it, or run it"
+    for site in expected:
+        rows.setdefault(site, {"site": site, "step": "", "result": "not started", "reason": absent})
     check = any(document.get("check") for document in parts.values())
     return records.run_document(
         mesh, list(rows.values()), check=check, finished=all(each.get("finished", True) for each in parts.values()),

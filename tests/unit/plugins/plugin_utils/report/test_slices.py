@@ -84,3 +84,10 @@ def test_a_report_that_cannot_be_used_is_named(tmp_path: Path, parts: list[str],
     with pytest.raises(MeshError) as caught:
         slices.read(tmp_path, parts, "mesh1")
     assert words in caught.value.message
+
+
+def test_a_site_that_no_slice_holds_is_seen() -> None:
+    found = slices.merged("mesh1", {"1": document(row("shop-1"))}, before=[], expected=["shop-1", "shop-2"])
+    assert [each["result"] for each in found["results"]] == ["done", "not started"]
+    assert "in none of the slices 1" in found["results"][1]["reason"]
+    assert (found["healthy"], found["left"]) == (False, ["shop-2"])
