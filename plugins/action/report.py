@@ -25,6 +25,7 @@ from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.module_utils._files import UNWRITTEN, write_text
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import (
     junit,
+    progress,
     records,
     resume,
     shown,
@@ -68,9 +69,14 @@ ARGUMENTS = {
             "results": {"type": "list", "elements": "dict", "default": []},
         },
     },
+    "progress": {
+        "type": "dict",
+        "options": {"at": {"type": "str", "default": ""}, "hosts": {"type": "list", "elements": "str", "default": []}},
+    },
     "sample_apps": {"type": "bool", "default": False},
     "slice": {"type": "str", "default": ""},
     "slices": {"type": "list", "elements": "str"},
+    "expected": {"type": "list", "elements": "str", "default": []},
     "wan_links": {"type": "bool", "default": False},
     "peers": {"type": "bool", "default": False},
     "fleet": {"type": "list", "elements": "dict"},
@@ -96,8 +102,10 @@ class ActionModule(ActionBase):
         """Write and show the report; never changed. Raises AnsibleActionFail for records that aren't the contract's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(
-            ARGUMENTS, required_one_of=[["records", "results", "sites", "slices", "figures"]]
+            ARGUMENTS, required_one_of=[["records", "results", "sites", "progress", "slices", "figures"]]
         )
+        if params["progress"] is not None:
+            params |= _progress(task_vars or {}, params["progress"])
         try:
             if params["figures"] is not None:
                 done = _measured(params)
@@ -113,6 +121,20 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the report {error.filename} can't be written: {error.strerror} ({UNWRITTEN})")
         result.update(changed=False, **done)
         return result
+
+
+def _progress(variables: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a run in progress has, from the variables of its hosts."""
+    model, groups = variables["__edge_mesh"], variables["groups"]
+    hosts = [*groups.get("run_primary", []), *groups.get("run_edge", [])]
+    known = {host: variables["hostvars"].raw_get(host) for host in hosts}
+    return {
+        "sites": progress.sites_of(model, known, asked["at"], asked["hosts"], variables["ansible_play_hosts"]),
+        "sample_apps": model["mesh"]["sample_apps"],
+        "wan_links": model["wan"],
+        "peers": len(model["primaries"]) > 1,
+        "finished": not asked["at"],
+    }
 
 
 def _verified(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +171,7 @@ def _ran(params: Mapping[str, Any], check: bool) -> dict[str, Any]:
     mesh, state = params["mesh"], params["state_dir"]
     if params["slices"] is not None:
         parts = slices.read(Path(state, "reports"), params["slices"], mesh)
-        document = slices.merged(mesh, parts, resume.left_before(state, mesh))
+        document = slices.merged(mesh, parts, resume.left_before(state, mesh), params["expected"])
     elif params["sites"] is not None:
         wanted = {name: params[name] for name in ("sample_apps", "wan_links", "peers")}
         rows = steps.rows(params["sites"], **wanted)
@@ -173,8 +195,7 @@ def _told(
     try:
         paths = _write(params, {"json": _json(document), **({"xml": xml} if xml is not None else {})})
     except OSError:
-        if shows:
-            _display(document)
+        _display(document)  # the run ends here, so this is its last table
         raise
     if shows and not _left_to_a_callback():
         _display(document)

@@ -11,13 +11,20 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
 from ansible_collections.edge.mesh.plugins.plugin_utils import warm
+from ansible_collections.edge.mesh.plugins.plugin_utils.inventory import turns
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.kubeconfigs import bad_kubeconfigs
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.limits import cut_sites
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.model import Inventory, read
 from ansible_collections.edge.mesh.plugins.plugin_utils.report import resume
+
+_NOTHING = (
+    "the runs before left no site undone that this one may work on, so it does nothing; leave edge_mesh_only out "
+    "to work on all sites"
+)
 
 warm.load()  # here, for this file is imported before the first worker is forked
 
@@ -51,6 +58,9 @@ class ActionModule(ActionBase):
         if cut := cut_sites(model, playing):
             raise AnsibleActionFail(f"nothing was touched: {'; '.join(map(str, cut))}")
         model["chosen"] = _chosen(model, playing, resumes=params["resume"])
+        model["turns"] = turns.of_sites(model, playing)
+        if not model["chosen"]:
+            Display().display(_NOTHING)
         result.update(model, changed=False)
         return result
 

@@ -41,7 +41,8 @@ options:
     elements: dict
   results:
     description:
-      - What became of each site. One of O(records), O(results), O(sites), O(slices) and O(figures) is required.
+      - What became of each site. One of O(records), O(results), O(sites), O(progress), O(slices) and
+        O(figures) is required.
     type: list
     elements: dict
     suboptions:
@@ -108,6 +109,21 @@ options:
         type: list
         elements: dict
         default: []
+  progress:
+    description:
+      - As O(sites), told by the variables of the run's hosts, for the playbooks of this collection. Also tells whether
+        there are sample apps, WAN links and several primaries, and whether the run has finished.
+    type: dict
+    suboptions:
+      at:
+        description: The step that begins now; empty when the run is at its end.
+        type: str
+        default: ""
+      hosts:
+        description: The hosts that begin it.
+        type: list
+        elements: str
+        default: []
   slice:
     description:
       - Name of the part of the sites that this worker has; it becomes part of the files' names, so that workers don't
@@ -120,6 +136,11 @@ options:
         missing, or if two hold the same site.
     type: list
     elements: str
+  expected:
+    description: Sites that must be in one of O(slices). Those that aren't are reported as not started.
+    type: list
+    elements: str
+    default: []
   fleet:
     description:
       - The sites of a fleet as it is, each with C(name), C(role), C(primary), C(token_ttl), C(token_renew_before) and

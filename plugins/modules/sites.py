@@ -69,6 +69,13 @@ chosen:
   type: list
   elements: str
   sample: [shop-1]
+turns:
+  description:
+    - The sites to work on whose host the play has, each with the C(groups) of hosts whose plays have work there.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{site: shop-1, host: shop1, groups: [run_edge]}]
 traffic:
   description: What runs on the mesh, and what its traffic must look like.
   returned: success

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What nearly every task of a playbook loads, loaded once (used by the action `sites`, which every playbook begins with).
+"""What nearly every task of a playbook loads, loaded once (used by the action `sites`, with which playbooks begin).
 
 Ansible forks a worker for each task and imports the action's plugin before it does. Filters, tests and connections it
 loads in the worker, again for every task: some 20 to 40 ms of CPU each time, a fifth of a run with nothing to do.

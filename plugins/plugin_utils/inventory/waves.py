@@ -4,7 +4,7 @@
 
 """Waves: edge sites one batch after the other, and how many may fail before the next one isn't begun.
 
-Pure; used by the filters `edge.mesh.waves` and `edge.mesh.held_back`, and by the site model for its checks.
+Pure; used by the filters `edge.mesh.waves` and `edge.mesh.left_out`, and by the site model for its checks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.problem import Problem
 
-__all__ = ["Wave", "as_dicts", "bad_waves", "cut", "from_dicts", "held_back"]
+__all__ = ["Wave", "as_dicts", "bad_waves", "cut", "from_dicts", "held_back", "left_out"]
 
 _PERCENT = re.compile(r"(\d{1,3})%")
 _WHOLE = 100
@@ -74,6 +74,34 @@ def held_back(number: int, waves: Iterable[Wave], failed: Collection[str]) -> st
         if wave.number < number and len(names) > wave.allowed:
             return f"{', '.join(names)} failed in wave {wave.number}, where {wave.allowed or 'none'} may"
     return ""
+
+
+def left_out(
+    sites: Iterable[Mapping[str, Any]], faults: Mapping[str, Mapping[str, Any]], waves: Sequence[Wave]
+) -> dict[str, dict[str, str]]:
+    """Which of these sites must not begin: name -> ``{stage, result: not started, reason}``.
+
+    ``faults`` are the records of the sites that go no further; who has one isn't told again.
+    """
+    failed = {name for name, fault in faults.items() if fault["result"] == "failed"}
+    found = {}
+    for site in sites:
+        name = site["name"]
+        lead = faults.get(site["primary"]) if site["role"] == "edge" else None
+        wave = next((wave for wave in waves if name in wave.sites), None)
+        if name in faults:
+            continue
+        if lead is not None:
+            how = "gives no answer" if lead["result"] == "unreachable" else "failed"
+            stage = "its primary"
+            why = f"its primary {site['primary']} {how} at the stage {lead['stage']}; mend that one"
+        elif wave is not None and (held := held_back(wave.number, waves, failed)):
+            stage, why = f"wave {wave.number}", f"{held}; mend that"
+        else:
+            continue
+        reason = f"{why} and run again, with -e edge_mesh_only=failed for the rest alone"
+        found[name] = {"stage": stage, "result": "not started", "reason": reason}
+    return found
 
 
 def _entry(entries: Sequence[Any], number: int) -> tuple[int, bool]:

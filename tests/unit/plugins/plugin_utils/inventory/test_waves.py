@@ -17,6 +17,7 @@ from ansible_collections.edge.mesh.plugins.plugin_utils.inventory.waves import (
     cut,
     from_dicts,
     held_back,
+    left_out,
 )
 
 
@@ -110,3 +111,31 @@ def test_every_site_is_in_exactly_one_wave(count: int, waves: list[object], max_
     assert [wave.number for wave in found] == list(range(1, len(found) + 1))
     assert all(wave.sites for wave in found)
     assert from_dicts(as_dicts(found)) == found
+
+
+# -- who must wait -----------------------------------------------------------------------------------------------------
+
+EDGE = {"name": "s1", "role": "edge", "primary": "hub"}
+AGAIN = "run again, with -e edge_mesh_only=failed for the rest alone"
+
+
+@pytest.mark.parametrize(("result", "how"), [("failed", "failed"), ("unreachable", "gives no answer")])
+def test_an_edge_waits_for_its_primary_and_that_is_no_failure(result: str, how: str) -> None:
+    faults = {"hub": {"stage": "trust", "result": result}}
+    found = left_out([EDGE, {**EDGE, "name": "hub", "role": "primary"}], faults, WAVES)
+    reason = f"its primary hub {how} at the stage trust; mend that one and {AGAIN}"
+    assert found == {"s1": {"stage": "its primary", "result": "not started", "reason": reason}}
+
+
+def test_a_site_whose_own_fault_is_known_is_not_told_again() -> None:
+    faults = {name: {"stage": "trust", "result": "failed"} for name in ("hub", "s1")}
+    assert left_out([EDGE], faults, WAVES) == {}
+
+
+def test_a_site_in_a_wave_that_is_held_back_waits() -> None:
+    last = WAVES[-1]
+    first = WAVES[0].sites[0]
+    found = left_out([{**EDGE, "name": last.sites[0]}], {first: {"stage": "enrolment", "result": "failed"}}, WAVES)
+    assert found[last.sites[0]]["stage"] == f"wave {last.number}"
+    assert found[last.sites[0]]["reason"] == f"{first} failed in wave 1, where none may; mend that and {AGAIN}"
+    assert left_out([{**EDGE, "name": last.sites[0]}], {first: {"stage": "x", "result": "unreachable"}}, WAVES) == {}
