@@ -9,18 +9,6 @@ A lookup and not a task: half a megabyte that a task registers goes through the 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-
-from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
-from ansible_collections.edge.mesh.plugins.plugin_utils import rendering
-from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.cache import cache_root
-
 DOCUMENTATION = r"""
 name: istio_manifest
 short_description: Istio's objects as istioctl renders them
@@ -63,8 +51,20 @@ _raw:
   sample: ['{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}]}']
 """
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-class LookupModule(LookupBase):  # type: ignore[misc]
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.edge.mesh.plugins.module_utils._errors import MeshError
+from ansible_collections.edge.mesh.plugins.plugin_utils import rendering
+from ansible_collections.edge.mesh.plugins.plugin_utils.artifacts.cache import cache_root
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]  # the base has no types
     """Asks istioctl on the controller."""
 
     def run(self, terms: Sequence[Any], variables: Any = None, **kwargs: Any) -> list[str]:

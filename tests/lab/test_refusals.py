@@ -80,7 +80,7 @@ def unknown_provider(bench: Bench) -> str:
 
 def bad_name(bench: Bench) -> str:
     bench.sites[EDGE]["edge_mesh_site"] = "Dock_7"
-    return "Dock_7: the site's name is not a DNS-1123 label"
+    return "the site's name 'Dock_7' is not a DNS-1123 label"
 
 
 def one_name_twice(bench: Bench) -> str:

@@ -18,8 +18,6 @@ from ansible_collections.edge.mesh.plugins.module_utils._k8s.wait import Clock
 
 __all__ = ["Patience"]
 
-_Seen = Mapping[tuple[str, str, str, str], tuple[Live | None, wait.Progress]]
-
 
 class Patience:
     """Polls the objects of one site; ``until`` is always a moment of the clock."""
@@ -72,7 +70,12 @@ class Patience:
         if not wait.poll(check, until=until, clock=self._clock):
             raise self._not_ready(left, last, goal)
 
-    def _not_ready(self, left: Sequence[Target], last: _Seen, goal: str) -> MeshError:
+    def _not_ready(
+        self,
+        left: Sequence[Target],
+        last: Mapping[tuple[str, str, str, str], tuple[Live | None, wait.Progress]],
+        goal: str,
+    ) -> MeshError:
         target = min(left, key=lambda target: order(target.ref))
         live, state = last[target.ref.identity]
         why = state.why if isinstance(state, (wait.Waiting, wait.Failed)) else ""
