@@ -193,7 +193,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: What was done to each object, or would be in check mode.
+  description:
+    - What was done to each object, or would be in check mode. One that O(objects) and O(status) both hold is listed
+      for each.
   returned: success
   type: list
   elements: dict

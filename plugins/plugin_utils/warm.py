@@ -18,7 +18,7 @@ __all__ = ["load"]
 
 
 def load() -> None:
-    """Load them into this process; what isn't there is left to the task that needs it."""
+    """Load them into this process."""
     for loader, name in (
         (filter_loader, "ansible.builtin.default"),  # all of ansible.builtin come with the first
         (test_loader, "ansible.builtin.defined"),
